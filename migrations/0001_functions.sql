@@ -1,0 +1,351 @@
+-- The name that a login or an e-mail address is looked up by: Unicode NFKC, without surrounding blanks, without
+-- case. The same for every locale of the server: ASCII takes a short way with the same result, and the final
+-- sigma is an ordinary one. Used in indexes, so it may never change; a new rule needs a new function.
+create function carryover.name_key(name text) returns text
+language sql immutable parallel safe
+return case
+  when octet_length(name) = length(name) then lower(btrim(name, E' \t\n\r\f\v') collate "C") collate "C"
+  else replace(lower(btrim(normalize(name, NFKC), E' \t\n\r\f\v') collate "und-x-icu") collate "C", 'ς', 'σ')
+end;
+--> statement-breakpoint
+-- Only a table can be indexed here. For a view, the operator makes the same two indexes on what lies beneath.
+do $$
+begin
+  if (select relkind from pg_catalog.pg_class where oid = 'legacy.users'::regclass) in ('r', 'p') then
+    create index users_login_key on legacy.users (carryover.name_key(login));
+    create index users_email_key on legacy.users (carryover.name_key(email));
+  end if;
+end $$;
+--> statement-breakpoint
+-- Two version 4 UUIDs carry 244 random bits; sha256 makes a key of them.
+insert into carryover.installation (login_key)
+values (sha256(convert_to(gen_random_uuid()::text || gen_random_uuid()::text, 'UTF8')));
+--> statement-breakpoint
+create function carryover.login_digest(login text) returns bytea
+language sql stable
+return (
+  select substring(sha256(login_key || sha256(convert_to(carryover.name_key(login), 'UTF8'))) for 16)
+  from carryover.installation
+);
+--> statement-breakpoint
+create function carryover.refuse_change() returns trigger
+language plpgsql as $$
+begin
+  raise exception 'carryover.% is append-only', tg_table_name using errcode = 'insufficient_privilege';
+end $$;
+--> statement-breakpoint
+create trigger append_only before update or delete or truncate on carryover.outcomes
+for each statement execute function carryover.refuse_change();
+--> statement-breakpoint
+-- Looks up at most 100 names at once: by login, then, where no login answers, by e-mail address. `matches` is 0 for
+-- a name that nobody has and 2 for one that several have; only exactly one match brings a user. A null name
+-- matches nobody and costs the same. A ledger row with deleted_at hides its user, wherever the row came from.
+create function carryover.find_users(names text[], refusal_window interval)
+returns table (
+  place bigint, matches int, refusals int,
+  id text, login text, email text, password_hash text, hash_scheme text, salt text,
+  status text, cohort text, profile jsonb, state text, migrated_at timestamptz
+)
+language plpgsql stable security definer
+set search_path = pg_catalog, pg_temp
+-- A fresh copy has no statistics yet, and without them a sequential scan of millions of rows looks cheap.
+set enable_seqscan = off
+as $$
+#variable_conflict use_column
+begin
+  if cardinality(names) > 100 then
+    raise exception 'at most 100 names at once' using errcode = 'program_limit_exceeded';
+  end if;
+  return query
+  select n.place, coalesce(f.matches, 0)::int, coalesce(r.refusals, 0),
+    u.id, u.login, u.email, u.password_hash, u.hash_scheme, u.salt,
+    u.status, u.cohort, u.profile::jsonb, coalesce(u.state, 'unmigrated'), u.migrated_at
+  from unnest(names) with ordinality n (name, place)
+  left join lateral (
+    select min(c.id) as id, count(*) as matches
+    from carryover.candidates(n.name) c
+  ) f on true
+  left join lateral (
+    select l.*, s.state, s.migrated_at
+    from legacy.users l left join carryover.users s on s.user_id = l.id
+    where f.matches = 1 and l.id = f.id
+  ) u on true
+  left join carryover.refusals r
+    on r.subject = carryover.refusal_subject(u.id, n.name) and r.window_start > clock_timestamp() - refusal_window;
+end $$;
+--> statement-breakpoint
+-- The ids that answer to a name, at most two of them: two are already no user.
+create function carryover.candidates(name text) returns table (id text)
+language plpgsql stable
+set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
+as $$
+#variable_conflict use_column
+declare
+  wanted constant text := carryover.name_key(name);
+begin
+  if wanted is null or wanted = '' then return; end if;
+  return query
+  select l.id from legacy.users l
+  where carryover.name_key(l.login) = wanted
+    and not exists (select from carryover.users d where d.user_id = l.id and d.deleted_at is not null)
+  limit 2;
+  if found then return; end if;
+  return query
+  select l.id from legacy.users l
+  where carryover.name_key(l.email) = wanted
+    and not exists (select from carryover.users d where d.user_id = l.id and d.deleted_at is not null)
+  limit 2;
+end $$;
+--> statement-breakpoint
+create function carryover.refusal_subject(user_id text, name text) returns text
+language sql stable
+return case
+  when user_id is not null then 'user:' || user_id
+  else 'login:' || encode(carryover.login_digest(name), 'hex')
+end;
+--> statement-breakpoint
+-- Adds to the kept counts. Rows are always taken in the order of their key, so that two transactions cannot wait
+-- for each other.
+create function carryover.add_counts(deltas jsonb) returns void
+language sql
+set search_path = pg_catalog, pg_temp
+as $$
+  insert into carryover.counts as c (cohort, scheme, unmigrated, verified, migrated, unverifiable)
+  select cohort, scheme, sum(unmigrated), sum(verified), sum(migrated), sum(unverifiable)
+  from jsonb_to_recordset(deltas)
+    as d (cohort text, scheme text, unmigrated bigint, verified bigint, migrated bigint, unverifiable bigint)
+  group by cohort, scheme
+  order by cohort, scheme
+  on conflict (cohort, scheme) do update set
+    unmigrated = c.unmigrated + excluded.unmigrated,
+    verified = c.verified + excluded.verified,
+    migrated = c.migrated + excluded.migrated,
+    unverifiable = c.unverifiable + excluded.unverifiable
+$$;
+--> statement-breakpoint
+-- Records at most 100 outcomes and says which verdict is to be given for each. It differs from the proposed one in
+-- one case: too many refusals for one subject within the window turn any verdict into `throttled`. That is decided
+-- here, under the row's lock, so that it holds across processes. A match moves the ledger to `verified`.
+-- One outcome: {dialect, hook, name, user_id, cohort, scheme, usable, verdict, millis, request_id}.
+create function carryover.record_outcomes(proposed jsonb, refusal_limit int, refusal_window interval)
+returns table (place bigint, verdict text)
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  given jsonb;
+  deltas jsonb;
+begin
+  if jsonb_array_length(proposed) > 100 then
+    raise exception 'at most 100 outcomes at once' using errcode = 'program_limit_exceeded';
+  end if;
+
+  with outcome as (
+    select p.place, o.verdict, o.user_id, o.verdict = any (array['mismatch', 'unknown-login', 'disabled', 'unusable-hash', 'migrated']) as refused,
+      case when o.verdict = any (array['match', 'mismatch', 'unknown-login', 'disabled', 'unusable-hash', 'migrated'])
+        then carryover.refusal_subject(o.user_id, o.name) end as subject
+    from jsonb_array_elements(proposed) with ordinality p (value, place),
+      jsonb_to_record(p.value) as o (user_id text, name text, verdict text)
+  ),
+  -- Counted first: the upsert waits for others that refuse the same subject, and returns what is true after them.
+  counted as (
+    insert into carryover.refusals as r (subject, window_start, refusals)
+    select subject, clock_timestamp(), count(*) from outcome where refused group by subject order by subject
+    on conflict (subject) do update set
+      window_start = case when r.window_start > clock_timestamp() - refusal_window then r.window_start else excluded.window_start end,
+      refusals = case when r.window_start > clock_timestamp() - refusal_window then r.refusals else 0 end + excluded.refusals
+    returning r.subject, r.refusals
+  ),
+  ranked as (
+    select o.place, o.verdict, o.subject,
+      count(*) filter (where refused) over (partition by subject order by place rows between unbounded preceding and 1 preceding) as earlier,
+      count(*) filter (where refused) over (partition by subject) as together
+    from outcome o
+  )
+  select jsonb_agg(
+    case
+      when k.subject is null then k.verdict
+      when coalesce(c.refusals - k.together, r.refusals, 0) + k.earlier >= refusal_limit then 'throttled'
+      else k.verdict
+    end order by k.place)
+  into given
+  from ranked k
+  left join counted c on c.subject = k.subject
+  left join carryover.refusals r
+    on c.subject is null and r.subject = k.subject and r.window_start > clock_timestamp() - refusal_window;
+
+  -- A user of a view, or of a table that was written behind our back, gets its ledger row now.
+  with added as (
+    insert into carryover.users (user_id, cohort, scheme, usable)
+    select distinct on (o.user_id) o.user_id, o.cohort, o.scheme, o.usable
+    from jsonb_to_recordset(proposed) as o (user_id text, cohort text, scheme text, usable boolean)
+    where o.user_id is not null and o.cohort is not null
+      and not exists (select from carryover.users u where u.user_id = o.user_id)
+    order by o.user_id
+    on conflict do nothing
+    returning cohort, scheme, usable
+  )
+  select jsonb_agg(jsonb_build_object('cohort', cohort, 'scheme', scheme, 'unmigrated', 1, 'verified', 0, 'migrated', 0,
+    'unverifiable', (not usable)::int))
+  into deltas from added;
+
+  with matched as (
+    select distinct p.value ->> 'user_id' as user_id
+    from jsonb_array_elements(proposed) with ordinality p (value, place)
+    where given ->> (p.place - 1)::int = 'match'
+  ),
+  locked as (
+    select u.user_id from carryover.users u
+    where u.user_id in (select user_id from matched) and u.state = 'unmigrated' and u.deleted_at is null
+    order by u.user_id for update
+  ),
+  moved as (
+    update carryover.users u set state = 'verified', verified_at = clock_timestamp()
+    from locked where u.user_id = locked.user_id
+    returning u.cohort, u.scheme, u.usable
+  )
+  select coalesce(deltas, '[]') || coalesce(jsonb_agg(jsonb_build_object('cohort', cohort, 'scheme', scheme, 'unmigrated', -1,
+    'verified', 1, 'migrated', 0, 'unverifiable', -(not usable)::int)), '[]')
+  into deltas from moved;
+
+  insert into carryover.outcomes (dialect, hook, user_id, login_digest, verdict, scheme, millis, request_id)
+  select o.dialect, o.hook, o.user_id, case when o.user_id is null then carryover.login_digest(o.name) end,
+    given ->> (p.place - 1)::int, o.scheme, o.millis, o.request_id
+  from jsonb_array_elements(proposed) with ordinality p (value, place),
+    jsonb_to_record(p.value) as o (dialect text, hook text, user_id text, name text, scheme text, millis int, request_id text)
+  order by p.place;
+
+  if deltas <> '[]' then perform carryover.add_counts(deltas); end if;
+
+  -- Windows that are over have nothing to say; a few are swept with every record, so the table stays small.
+  delete from carryover.refusals r where r.subject in (
+    select s.subject from carryover.refusals s
+    where s.window_start < clock_timestamp() - refusal_window
+    order by s.window_start limit 10 for update skip locked);
+
+  return query
+  select p.place, p.value from jsonb_array_elements_text(given) with ordinality p (value, place);
+end $$;
+--> statement-breakpoint
+-- Takes in at most 100 confirmations: {dialect, hook, name, result, event_id}. `stored` moves the user to `migrated`,
+-- from wherever it was and for good, so that the order of events does not matter. Says for each what it was:
+-- 'confirmed', 'repeated' (this event, or this user's migration, is known already), 'not-stored' or 'unknown'.
+create function carryover.confirm_users(notices jsonb)
+returns table (place bigint, result text)
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  notice record;
+  found_ids text[];
+  deltas jsonb := '[]';
+  row_before carryover.users;
+begin
+  if jsonb_array_length(notices) > 100 then
+    raise exception 'at most 100 notices at once' using errcode = 'program_limit_exceeded';
+  end if;
+  for notice in
+    select p.place, n.*, array(select c.id from carryover.candidates(n.name) c) as ids
+    from jsonb_array_elements(notices) with ordinality p (value, place),
+      jsonb_to_record(p.value) as n (dialect text, hook text, name text, result text, event_id text)
+    order by 7, 1
+  loop
+    place := notice.place;
+    found_ids := notice.ids;
+    if cardinality(found_ids) <> 1 then
+      result := 'unknown';
+      return next;
+      continue;
+    end if;
+    insert into carryover.confirmed_events (event_id) values (notice.event_id) on conflict do nothing;
+    if not found then
+      result := 'repeated';
+      return next;
+      continue;
+    end if;
+    if notice.result = 'stored' then
+      select * into row_before from carryover.users u where u.user_id = found_ids[1] and u.state <> 'migrated' for update;
+      if found then
+        update carryover.users u set state = 'migrated', migrated_at = clock_timestamp() where u.user_id = found_ids[1];
+        deltas := deltas || jsonb_build_object('cohort', row_before.cohort, 'scheme', row_before.scheme,
+          'unmigrated', -(row_before.state = 'unmigrated')::int, 'verified', -(row_before.state = 'verified')::int,
+          'migrated', 1, 'unverifiable', -(row_before.state = 'unmigrated' and not row_before.usable)::int);
+        result := 'confirmed';
+      elsif exists (select from carryover.users u where u.user_id = found_ids[1]) then
+        result := 'repeated';
+      else
+        -- In the copy but not in the ledger (a view that was never synced): unclassified until `sync`.
+        insert into carryover.users (user_id, state, cohort, scheme, usable, migrated_at)
+        select l.id, 'migrated', l.cohort, 'unclassified', true, clock_timestamp() from legacy.users l where l.id = found_ids[1];
+        select deltas || jsonb_build_object('cohort', l.cohort, 'scheme', 'unclassified', 'unmigrated', 0, 'verified', 0,
+          'migrated', 1, 'unverifiable', 0) into deltas from legacy.users l where l.id = found_ids[1];
+        result := 'confirmed';
+      end if;
+    else
+      result := 'not-stored';
+    end if;
+    insert into carryover.outcomes (dialect, hook, user_id, verdict, millis, request_id)
+    values (notice.dialect, notice.hook, found_ids[1],
+      case when notice.result = 'stored' then 'confirmed' else 'not-stored' end, 0, notice.event_id);
+    return next;
+  end loop;
+  if deltas <> '[]' then perform carryover.add_counts(deltas); end if;
+end $$;
+--> statement-breakpoint
+-- The scheme that most unmigrated users have: its cost is the cost of an unknown login.
+create function carryover.common_scheme() returns text
+language sql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  select scheme from carryover.counts group by scheme having sum(unmigrated - unverifiable) > 0
+  order by sum(unmigrated - unverifiable) desc, scheme limit 1
+$$;
+--> statement-breakpoint
+-- For administrators: the ids that answer to a name. Neither hash nor profile.
+create function carryover.find_user_ids(name text) returns table (id text, login text, email text, status text)
+language sql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  select l.id, l.login, l.email, l.status
+  from carryover.candidates(name) c join legacy.users l on l.id = c.id
+$$;
+--> statement-breakpoint
+-- The moment of the newest migration that has been applied, in milliseconds, as drizzle-kit writes it.
+create function carryover.schema_version() returns bigint
+language sql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$ select max(created_at) from carryover.migrations $$;
+--> statement-breakpoint
+-- The two roles of the service. They cannot sign in themselves: grant them to the accounts that do.
+do $$
+declare
+  wanted text;
+begin
+  foreach wanted in array array['carryover_hooks', 'carryover_admin'] loop
+    if not exists (select from pg_catalog.pg_roles where rolname = wanted) then
+      begin
+        execute format('create role %I nologin', wanted);
+      exception
+        when duplicate_object or unique_violation then null; -- another database of this cluster was faster
+        when insufficient_privilege then
+          raise exception 'the role % is missing and this account may not create it', wanted
+            using errcode = 'insufficient_privilege',
+              hint = 'let an administrator run: create role carryover_hooks nologin; create role carryover_admin nologin;';
+      end;
+    end if;
+  end loop;
+end $$;
+--> statement-breakpoint
+revoke all on all functions in schema carryover from public;
+--> statement-breakpoint
+grant usage on schema carryover to carryover_hooks, carryover_admin;
+--> statement-breakpoint
+grant execute on function carryover.find_users(text[], interval), carryover.record_outcomes(jsonb, int, interval),
+  carryover.confirm_users(jsonb), carryover.common_scheme(), carryover.schema_version() to carryover_hooks;
+--> statement-breakpoint
+grant execute on function carryover.find_user_ids(text), carryover.schema_version() to carryover_admin;
+--> statement-breakpoint
+grant select on carryover.users, carryover.counts, carryover.outcomes to carryover_admin;

@@ -1,0 +1,71 @@
+import { Failure } from '../errors.ts'
+
+interface Waiting<Question, Answer> {
+  readonly question: Question
+  readonly deadline: number
+  answered(answer: Answer): void
+  failed(error: unknown): void
+}
+
+export interface BatchOptions {
+  /** Questions in one statement; the database functions refuse more than 100. */
+  readonly most: number
+  /** Statements in flight at the same time. */
+  readonly lanes: number
+}
+
+/**
+ * Many callers' questions in one statement: whatever arrives while the lanes are busy travels in the next statement.
+ * A lone question never waits for company. Each caller gets its own answer, after its own commit; a statement that
+ * fails fails everyone in it. A question whose deadline has passed while it waited is not sent.
+ *
+ * @param ask answers in the order of the questions
+ */
+export function batched<Question, Answer>(
+  ask: (questions: readonly Question[]) => Promise<readonly Answer[]>,
+  { most, lanes }: BatchOptions,
+): (question: Question, deadline: number) => Promise<Answer> {
+  const waiting: Waiting<Question, Answer>[] = []
+  let busy = 0
+
+  const send = async () => {
+    busy++
+    const batch = take()
+    try {
+      if (batch.length > 0) settle(batch, await ask(batch.map(({ question }) => question)))
+    } catch (error) {
+      for (const one of batch) one.failed(error)
+    }
+    busy--
+    if (waiting.length > 0) void send()
+  }
+
+  const take = () => {
+    const batch: Waiting<Question, Answer>[] = []
+    while (batch.length < most) {
+      const next = waiting.shift()
+      if (next === undefined) break
+      if (next.deadline < performance.now())
+        next.failed(new Failure('unavailable', { detail: 'database-queue' }))
+      else batch.push(next)
+    }
+    return batch
+  }
+
+  return (question, deadline) =>
+    new Promise((answered, failed) => {
+      waiting.push({ question, deadline, answered, failed })
+      if (busy < lanes) void send()
+    })
+}
+
+function settle<Question, Answer>(
+  batch: readonly Waiting<Question, Answer>[],
+  answers: readonly Answer[],
+): void {
+  batch.forEach((one, place) => {
+    const answer = answers[place]
+    if (answer === undefined) one.failed(new Failure('internal', { detail: 'batch-answer-missing' }))
+    else one.answered(answer)
+  })
+}

@@ -1,0 +1,39 @@
+import type { Defect, StoredHash } from '../domain.ts'
+
+/** A stored hash that cannot be used. The message never contains any part of the hash. */
+export class HashError extends Error {
+  readonly defect: Defect
+
+  constructor(defect: Defect, message: string) {
+    super(message)
+    this.name = 'HashError'
+    this.defect = defect
+  }
+}
+
+/** A stored hash that has been read: every part is checked and its cost is within the ceiling. */
+export interface ReadHash {
+  /** The scheme's name or the recipe. Recorded with every outcome and used as a metric label. */
+  readonly scheme: string
+  /** Milliseconds on one core of an ordinary server. Below one the check may run on the event loop. */
+  readonly millis: number
+  /** A stored hash of the same scheme and cost that nobody knows a password of: the work for unknown logins. */
+  readonly decoy: StoredHash
+  /** `password` is UTF-8, at most 4 KiB, without NUL. */
+  matches(password: Uint8Array): boolean | Promise<boolean>
+}
+
+/** One family of stored hashes that can be told from the stored string. */
+export interface HashFormat {
+  /** Recorded with every outcome and used as a metric label, so it is never renamed. */
+  readonly name: string
+  /** A hash of ordinary cost that nobody knows the password of: documentation, and the first decoy. */
+  readonly example: string
+  /** Claims stored strings by shape alone. No two formats may claim the same string. */
+  readonly shape: RegExp
+  /**
+   * Reads a claimed string, or throws HashError. Costs above the ceiling are refused here, so that
+   * nobody can reach the work without passing the bounds.
+   */
+  read(encoded: string): ReadHash
+}

@@ -1,0 +1,18 @@
+import type { TestProject } from 'vitest/node'
+import { startEmbedded } from '../../src/db/embedded.ts'
+import { migrateDatabase } from '../../src/db/migrate.ts'
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** Socket directory of the PostgreSQL that all test files share. */
+    socketDirectory: string
+  }
+}
+
+/** One PostgreSQL for the whole run, with a migrated database `template_carryover` that every file clones. */
+export default async function setup(project: TestProject) {
+  const server = await startEmbedded({ settings: ['log_statement=none'] })
+  await migrateDatabase(await server.database('template_carryover'))
+  project.provide('socketDirectory', server.socketDirectory)
+  return () => server.stop()
+}

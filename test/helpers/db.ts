@@ -1,0 +1,43 @@
+import { randomBytes } from 'node:crypto'
+import pg from 'pg'
+import { inject } from 'vitest'
+
+export interface TestDatabase {
+  readonly url: string
+  /** A connection of the owner. */
+  readonly owner: pg.Client
+  drop(): Promise<void>
+}
+
+function url(database: string): string {
+  return `postgresql://postgres@/${database}?host=${encodeURIComponent(inject('socketDirectory'))}`
+}
+
+/** An empty, migrated database of the caller's own. */
+export async function testDatabase(template = 'template_carryover'): Promise<TestDatabase> {
+  const name = `test_${randomBytes(6).toString('hex')}`
+  await administer(`create database ${name} template ${template}`)
+  const owner = new pg.Client({ connectionString: url(name) })
+  owner.on('error', () => {})
+  await owner.connect()
+  return {
+    url: url(name),
+    owner,
+    drop: async () => {
+      await owner.end()
+      await administer(`drop database ${name} with (force)`)
+    },
+  }
+}
+
+/** `create database` copies a template that nobody may be connected to: one at a time. */
+async function administer(statement: string): Promise<void> {
+  const client = new pg.Client({ connectionString: url('postgres') })
+  await client.connect()
+  try {
+    await client.query(`select pg_advisory_lock(hashtext('carryover.test'))`)
+    await client.query(statement)
+  } finally {
+    await client.end()
+  }
+}
