@@ -33,6 +33,8 @@ export interface RegistrationQuestion {
   /** Attributes that the person has filled in: those are never replaced. */
   readonly given: readonly string[]
   readonly kind: 'new' | 'change'
+  /** For a change: the login of the person whose profile it is. */
+  readonly self: string | null
   readonly requestId: string | null
 }
 

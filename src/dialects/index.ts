@@ -1,0 +1,5 @@
+import type { Dialect } from './dialect.ts'
+import { okta } from './okta.ts'
+
+/** Every identity provider that can ask. */
+export const dialects: readonly Dialect[] = [okta]
