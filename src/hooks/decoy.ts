@@ -1,0 +1,28 @@
+import type { StoredHash } from '../domain.ts'
+import type { ReadHash } from '../hashes/format.ts'
+import { exampleStored } from '../hashes/index.ts'
+
+/** A stored hash that costs what a check of the store's most common scheme costs, and that nobody has a password of. */
+export interface Decoys {
+  current(): StoredHash
+  /** The most common scheme among the unmigrated has become known. */
+  expect(scheme: string): void
+  /** A hash that was really checked: its parameters are those of this store. */
+  learn(read: ReadHash): void
+}
+
+export function createDecoys(): Decoys {
+  let scheme = 'bcrypt'
+  let decoy = exampleStored(scheme)
+  return {
+    current: () => decoy,
+    expect: (common) => {
+      if (common === scheme) return
+      scheme = common
+      decoy = exampleStored(common)
+    },
+    learn: (read) => {
+      if (read.scheme === scheme) decoy = read.decoy
+    },
+  }
+}

@@ -1,0 +1,129 @@
+import type { Attempt, LegacyUser, StoredHash, Verdict } from '../domain.ts'
+import { type Classified, classify } from '../hashes/classify.ts'
+import { lookupName, usablePassword } from '../input.ts'
+import type { Decoys } from './decoy.ts'
+import type { Gate } from './gate.ts'
+
+/** What a name led to. `ambiguous`: several users answer to it, which is no user. */
+export interface Found {
+  readonly user: LegacyUser | null
+  readonly ambiguous: boolean
+  /** Refusals of this user, or of this unknown login, within the window. */
+  readonly refusals: number
+}
+
+/** A verdict on its way into the record. */
+export interface VerdictRecord {
+  readonly attempt: Attempt
+  readonly name: string | null
+  readonly user: LegacyUser | null
+  readonly classified: Classified | null
+  readonly verdict: Verdict
+  readonly millis: number
+}
+
+export interface JudgeDeps {
+  readonly find: (name: string | null, deadline: number) => Promise<Found>
+  readonly check: (stored: StoredHash, password: Uint8Array, deadline: number) => Promise<boolean>
+  /** Durable when it resolves. Says which verdict to give: `throttled` replaces any other. */
+  readonly record: (record: VerdictRecord) => Promise<Verdict['kind']>
+  readonly decoys: Decoys
+  readonly gate: Gate
+  readonly refusalLimit: number
+  readonly migratedGraceMs: number
+  readonly notice: (seen: 'ambiguous-login' | { unusable: Classified; userId: string }) => void
+}
+
+/** The verdict, once it is on disk. */
+export interface Judgement {
+  readonly verdict: Verdict
+  readonly userId: string | null
+  readonly scheme: string | null
+}
+
+/**
+ * Attempt to verdict. Whatever keeps us from finding out is thrown.
+ *
+ * Every way through costs one check: of the user's own hash, or of a decoy where there is no user or no usable hash, so
+ * that response times say little about who exists. The exception is a throttled login, known or not.
+ */
+export async function judge(attempt: Attempt, deps: JudgeDeps): Promise<Judgement> {
+  const started = performance.now()
+  const name = lookupName(attempt.login)
+  const found = await deps.find(name, attempt.deadline)
+  if (found.ambiguous) deps.notice('ambiguous-login')
+  const { user } = found
+  const classified = user === null ? null : classify(user.hash)
+  const subject = user === null ? `login:${name?.toLowerCase() ?? ''}` : `user:${user.id}`
+  const place = await deps.gate.enter(subject, found.refusals, attempt.deadline)
+  try {
+    const proposed: Verdict =
+      place.refusals() >= deps.refusalLimit
+        ? { kind: 'throttled' }
+        : await examine(attempt, user, classified, deps)
+    const millis = Math.round(performance.now() - started)
+    const given = await deps.record({ attempt, name, user, classified, verdict: proposed, millis })
+    const verdict: Verdict = given === 'throttled' ? { kind: 'throttled' } : proposed
+    if (verdict.kind !== 'match') place.refused()
+    return { verdict, userId: user?.id ?? null, scheme: classified?.scheme ?? null }
+  } finally {
+    place.leave()
+  }
+}
+
+async function examine(
+  attempt: Attempt,
+  user: LegacyUser | null,
+  classified: Classified | null,
+  deps: JudgeDeps,
+): Promise<Verdict> {
+  const password = usablePassword(attempt.password)
+  const stored = user !== null && classified?.usable ? user.hash : deps.decoys.current()
+  const matches = await work(stored, password, attempt.deadline, deps)
+  if (user === null || classified === null) return { kind: 'unknown-login' }
+  if (user.status !== 'active') return { kind: 'disabled' }
+  if (!classified.usable) {
+    deps.notice({ unusable: classified, userId: user.id })
+    return { kind: 'unusable-hash', defect: classified.defect }
+  }
+  deps.decoys.learn(classified.read)
+  if (isLong(user.migratedAt, deps.migratedGraceMs)) return { kind: 'migrated' }
+  return matches && password !== undefined ? { kind: 'match', user } : { kind: 'mismatch' }
+}
+
+/** One check. Without a usable password the same work is done with a stand-in, and never matches. */
+async function work(
+  stored: StoredHash,
+  password: Uint8Array | undefined,
+  deadline: number,
+  deps: JudgeDeps,
+): Promise<boolean> {
+  const matches = await deps.check(stored, password ?? STAND_IN, deadline)
+  return matches && password !== undefined
+}
+
+const STAND_IN = new Uint8Array(16).fill(0x78)
+
+function isLong(migratedAt: Date | null, graceMs: number): boolean {
+  return migratedAt !== null && Date.now() - migratedAt.getTime() > graceMs
+}
+
+/** For `carryover try`: what the hash says, without gate, throttle, grace period, record or stand-in work. */
+export async function foresee(
+  found: Found,
+  password: string,
+  check: (stored: StoredHash, password: Uint8Array) => Promise<boolean>,
+): Promise<{ verdict: Verdict; classified: Classified | null }> {
+  const { user } = found
+  if (user === null) return { verdict: { kind: 'unknown-login' }, classified: null }
+  const classified = classify(user.hash)
+  const bytes = usablePassword(password)
+  const verdict = async (): Promise<Verdict> => {
+    if (user.status !== 'active') return { kind: 'disabled' }
+    if (!classified.usable) return { kind: 'unusable-hash', defect: classified.defect }
+    return bytes !== undefined && (await check(user.hash, bytes))
+      ? { kind: 'match', user }
+      : { kind: 'mismatch' }
+  }
+  return { verdict: await verdict(), classified }
+}

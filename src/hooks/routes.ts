@@ -1,0 +1,160 @@
+import { hasHeaderSecret } from '../dialects/callers.ts'
+import type {
+  AttemptHook,
+  ConfirmationHook,
+  Dialect,
+  HandshakeHook,
+  Hook,
+  RegistrationHook,
+  Reply,
+} from '../dialects/dialect.ts'
+import { loggableId } from '../input.ts'
+import type { Log } from '../log.ts'
+import type { Metrics } from '../metrics.ts'
+import { type AdmitDeps, admit } from './admit.ts'
+import { readBody } from './body.ts'
+import { type ConfirmDeps, confirm } from './confirm.ts'
+import { type JudgeDeps, judge } from './judge.ts'
+
+/** One hook of one dialect, ready to be put on a path. */
+export interface HookRoute {
+  readonly dialect: Dialect
+  readonly hook: Hook
+  /** Whether the request comes from the provider. Asked before anything of the body is read. */
+  knows(header: (name: string) => string | undefined): boolean
+  answer(request: Request, deadline: number): Promise<Reply>
+}
+
+export interface Flows {
+  readonly judge: Omit<JudgeDeps, 'notice'>
+  readonly admit: AdmitDeps
+  readonly confirm: ConfirmDeps
+  readonly log: Log
+  readonly metrics: Metrics
+}
+
+/** The routes of every dialect that has a secret. The others have none at all. */
+export function hookRoutes(
+  dialects: readonly Dialect[],
+  secrets: ReadonlyMap<string, readonly string[]>,
+  flows: Flows,
+): HookRoute[] {
+  return dialects.flatMap((dialect) => {
+    const accepted = secrets.get(dialect.name) ?? []
+    if (accepted.length === 0) return []
+    return dialect.hooks.map((hook) => ({
+      dialect,
+      hook,
+      knows: (header) => hasHeaderSecret(header, accepted),
+      answer: (request, deadline) => answer(dialect.name, hook, request, deadline, flows),
+    }))
+  })
+}
+
+async function answer(
+  dialect: string,
+  hook: Hook,
+  request: Request,
+  deadline: number,
+  flows: Flows,
+): Promise<Reply> {
+  switch (hook.flow) {
+    case 'attempt':
+      return answerAttempt(dialect, hook, request, deadline, flows)
+    case 'registration':
+      return answerRegistration(dialect, hook, request, deadline, flows)
+    case 'confirmation':
+      return answerConfirmation(dialect, hook, request, flows)
+    case 'handshake':
+      return answerHandshake(hook, request)
+  }
+}
+
+async function answerAttempt(
+  dialect: string,
+  hook: AttemptHook,
+  request: Request,
+  deadline: number,
+  { judge: deps, log, metrics }: Flows,
+): Promise<Reply> {
+  const started = performance.now()
+  const question = await readBody(request, hook.schema)
+  const requestId = loggableId(question.requestId)
+  const attempt = { ...question, requestId, dialect, hook: hook.name, deadline }
+  const { verdict, userId, scheme } = await judge(attempt, {
+    ...deps,
+    notice: (seen) => {
+      if (seen === 'ambiguous-login') {
+        metrics.ambiguousLogins.inc()
+        log({ event: 'login-ambiguous', dialect, hook: hook.name })
+      } else if (!seen.unusable.usable) {
+        const { scheme, defect } = seen.unusable
+        metrics.unusableHashes.inc({ defect })
+        log({ event: 'hash-unusable', userId: seen.userId, scheme, defect })
+      }
+    },
+  })
+  metrics.verdicts.inc({ dialect, verdict: verdict.kind })
+  const millis = Math.round(performance.now() - started)
+  log({
+    event: 'attempt',
+    dialect,
+    hook: hook.name,
+    verdict: verdict.kind,
+    scheme,
+    userId,
+    requestId,
+    millis,
+  })
+  return hook.answer(verdict)
+}
+
+async function answerRegistration(
+  dialect: string,
+  hook: RegistrationHook,
+  request: Request,
+  deadline: number,
+  { admit: deps, log, metrics }: Flows,
+): Promise<Reply> {
+  const started = performance.now()
+  const question = await readBody(request, hook.schema)
+  const requestId = loggableId(question.requestId)
+  const { names, self } = question
+  const { admission, userId } = await admit(
+    { names, self, requestId, dialect, hook: hook.name, deadline },
+    deps,
+  )
+  metrics.admissions.inc({ dialect, admission: admission.kind })
+  const millis = Math.round(performance.now() - started)
+  log({
+    event: 'registration',
+    dialect,
+    hook: hook.name,
+    admission: admission.kind,
+    userId,
+    requestId,
+    millis,
+  })
+  return hook.answer(admission, question)
+}
+
+async function answerConfirmation(
+  dialect: string,
+  hook: ConfirmationHook,
+  request: Request,
+  { confirm: deps, log, metrics }: Flows,
+): Promise<Reply> {
+  const notices = await readBody(request, hook.schema)
+  const tally = await confirm(
+    notices.map((notice) => ({ ...notice, dialect, hook: hook.name })),
+    deps,
+  )
+  for (const [result, number] of Object.entries(tally)) metrics.confirmations.inc({ dialect, result }, number)
+  const { confirmed, repeated, unknown } = tally
+  log({ event: 'confirmation', dialect, confirmed, repeated, notStored: tally['not-stored'], unknown })
+  return hook.answer()
+}
+
+async function answerHandshake(hook: HandshakeHook, request: Request): Promise<Reply> {
+  return hook.answer((name) => request.headers.get(name) ?? undefined)
+}
