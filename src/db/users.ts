@@ -1,0 +1,73 @@
+import type { LegacyUser, MigrationState, UserStatus } from '../domain.ts'
+import { batched } from './batch.ts'
+import type { Database } from './client.ts'
+
+interface FoundRow {
+  place: string
+  matches: number
+  refusals: number
+  id: string | null
+  login: string | null
+  email: string | null
+  password_hash: string | null
+  hash_scheme: string | null
+  salt: string | null
+  status: string | null
+  cohort: string | null
+  profile: Record<string, unknown> | null
+  state: MigrationState
+  migrated_at: Date | null
+}
+
+export interface FoundUser {
+  readonly user: LegacyUser | null
+  readonly ambiguous: boolean
+  readonly refusals: number
+}
+
+/** Looks users up by name, many callers in one statement. `null` is the name that nobody has. */
+export function userFinder(database: Database, refusalWindowSeconds: number) {
+  return batched<string | null, FoundUser>(
+    async (names) => {
+      const rows = await database.query<FoundRow>({
+        name: 'find-users',
+        text: 'select * from carryover.find_users($1::text[], make_interval(secs => $2))',
+        values: [names, refusalWindowSeconds],
+      })
+      const byPlace = new Map(rows.map((row) => [Number(row.place), row]))
+      return names.flatMap((_, index) => {
+        const row = byPlace.get(index + 1)
+        return row === undefined
+          ? []
+          : [{ user: userIn(row), ambiguous: row.matches > 1, refusals: row.refusals }]
+      })
+    },
+    { most: 100, lanes: 4 },
+  )
+}
+
+function userIn(row: FoundRow): LegacyUser | null {
+  if (row.id === null || row.login === null) return null
+  return {
+    id: row.id,
+    login: row.login,
+    email: row.email,
+    hash: {
+      encoded: row.password_hash,
+      scheme: row.hash_scheme,
+      salt: row.salt,
+      login: row.login,
+      id: row.id,
+    },
+    status: statusIn(row.status),
+    cohort: row.cohort ?? 'default',
+    profile: row.profile ?? {},
+    state: row.state,
+    migratedAt: row.migrated_at,
+  }
+}
+
+/** A view may bring any word; only the one that means active lets anybody in. */
+function statusIn(status: string | null): UserStatus {
+  return status === 'active' || status === 'locked' ? status : 'disabled'
+}
