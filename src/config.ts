@@ -1,0 +1,292 @@
+import { readFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+
+/** A wrong or missing setting. The message lists all of them and repeats no value. */
+export class ConfigError extends Error {}
+
+interface Setting<Value> {
+  /** Throws a Misfit when the text does not fit. */
+  readonly read: (text: string) => Value
+  readonly default?: string
+  readonly purpose: string
+  /** `NAME_FILE` names a file with the value. */
+  readonly secret?: true
+}
+
+/** What was expected, without what was given. */
+class Misfit extends Error {}
+
+/** Every setting: type, default, purpose. docs/settings.md is made from this table. */
+export const settings = {
+  DATABASE_URL: {
+    read: databaseUrl,
+    secret: true,
+    purpose:
+      'PostgreSQL 14 or newer, as the owner. The service itself acts as carryover_hooks and carryover_admin.',
+  },
+  HOOKS_DATABASE_URL: {
+    read: databaseUrl,
+    secret: true,
+    purpose:
+      'An account that has the role carryover_hooks, for the hooks listener. Default: DATABASE_URL, narrowed to that role.',
+  },
+  ADMIN_DATABASE_URL: {
+    read: databaseUrl,
+    secret: true,
+    purpose:
+      'An account that has the role carryover_admin, for the admin listener. Default: DATABASE_URL, narrowed to that role.',
+  },
+  HOOKS_LISTEN: { read: address, default: '0.0.0.0:8080', purpose: 'Where identity providers call.' },
+  ADMIN_LISTEN: { read: address, default: '127.0.0.1:8081', purpose: 'Where people and machines look.' },
+  ADMIN_TOKENS: {
+    read: list(32),
+    secret: true,
+    purpose: 'Comma-separated bearer tokens of the admin listener, 32 characters or more each.',
+  },
+  OKTA_HOOK_SECRETS: {
+    read: list(1),
+    secret: true,
+    purpose:
+      'Comma-separated; each is the complete value of the Authorization header that Okta is configured to send. Several at once, so that one can be rotated. Without it there are no Okta routes.',
+  },
+  OKTA_REGISTRATION: {
+    read: oneOf('deny', 'allow'),
+    default: 'deny',
+    purpose:
+      'What the registration hook answers when the login or e-mail address belongs to a legacy user who is not migrated yet.',
+  },
+  OKTA_REGISTRATION_ATTRIBUTES: {
+    read: list(1),
+    default: '',
+    purpose:
+      'Comma-separated claims and attributes of the legacy profile that may be added to a new registration that is allowed. None by default: whoever registers has not proved to be that person yet.',
+  },
+  CHECK_THREADS: {
+    read: whole(1, 64),
+    default: 'cores',
+    purpose: 'Threads that check passwords.',
+  },
+  THROTTLE_REFUSALS: {
+    read: whole(1, 1000),
+    default: '10',
+    purpose:
+      'Refusals of one login within the window after which attempts are refused unchecked. Ten: a person who mistypes needs fewer, a guesser learns nothing from ten.',
+  },
+  THROTTLE_WINDOW_SECONDS: {
+    read: whole(1, 86_400),
+    default: '900',
+    purpose:
+      'Length of that window. It begins with the first refusal and is never extended, so nobody is locked out for good.',
+  },
+  MIGRATED_GRACE_SECONDS: {
+    read: whole(0, 31_536_000),
+    default: '3600',
+    purpose:
+      'How long after the confirmation the old password is still accepted. An hour: a provider in read-only mode, and calls that overtook the confirmation, ask again within minutes.',
+  },
+  TLS_CERT_FILE: {
+    read: file,
+    default: '',
+    purpose: 'PEM certificate chain, if the hooks listener ends TLS itself.',
+  },
+  TLS_KEY_FILE: { read: file, default: '', purpose: 'PEM private key that belongs to it.' },
+  LOG_LEVEL: {
+    read: oneOf('debug', 'info', 'warn', 'error'),
+    default: 'info',
+    purpose: 'The least important events that are logged.',
+  },
+} as const satisfies Record<string, Setting<unknown>>
+
+type Name = keyof typeof settings
+type Values = { [N in Name]: ReturnType<(typeof settings)[N]['read']> }
+type Environment = Readonly<Record<string, string | undefined>>
+
+export interface Address {
+  readonly host: string
+  readonly port: number
+}
+
+export interface DatabaseAccount {
+  readonly url: string
+  /** The role to narrow the connection to; undefined: the account is narrow already. */
+  readonly role?: 'carryover_hooks' | 'carryover_admin'
+}
+
+export interface Config {
+  readonly hooksDatabase: DatabaseAccount
+  readonly adminDatabase: DatabaseAccount
+  readonly hooksListen: Address
+  readonly adminListen: Address
+  readonly tls: { readonly cert: string; readonly key: string } | undefined
+  readonly adminTokens: readonly string[]
+  /** Dialect name to accepted Authorization values. A dialect that is not here has no routes. */
+  readonly hookSecrets: ReadonlyMap<string, readonly string[]>
+  readonly registration: 'deny' | 'allow'
+  readonly registrationAttributes: readonly string[]
+  readonly checkThreads: number
+  readonly refusalLimit: number
+  readonly refusalWindowSeconds: number
+  readonly migratedGraceMs: number
+  readonly logLevel: 'debug' | 'info' | 'warn' | 'error'
+  /** Sentences about settings that work but should not stay so. */
+  readonly warnings: readonly string[]
+}
+
+/**
+ * Everything that `serve` needs.
+ * @param embeddedUrl stands for DATABASE_URL when the service brings its own PostgreSQL
+ */
+export function readConfig(environment: Environment, embeddedUrl?: string): Config {
+  const reader = createReader(environment, embeddedUrl === undefined ? {} : { DATABASE_URL: embeddedUrl })
+  const names = Object.keys(settings) as Name[]
+  const values = Object.fromEntries(names.map((name) => [name, reader.read(name)])) as Partial<Values>
+  const { DATABASE_URL: owner, HOOKS_DATABASE_URL: hooks, ADMIN_DATABASE_URL: admin } = values
+  if (owner === undefined && (hooks === undefined || admin === undefined)) {
+    reader.problem(
+      'DATABASE_URL',
+      'is missing (or start with --embedded DIR, which brings its own PostgreSQL)',
+    )
+  }
+  if (values.ADMIN_TOKENS === undefined) reader.problem('ADMIN_TOKENS', 'is missing')
+  if (values.OKTA_HOOK_SECRETS === undefined) {
+    reader.problem('OKTA_HOOK_SECRETS', 'is missing, and no other identity provider is configured')
+  }
+  const { TLS_CERT_FILE: cert, TLS_KEY_FILE: key } = values
+  if (Boolean(cert) !== Boolean(key)) reader.problem('TLS_CERT_FILE', 'and TLS_KEY_FILE belong together')
+  reader.finish()
+  const short = values.OKTA_HOOK_SECRETS?.some((secret) => secret.length < 32)
+  const complete = values as Values
+  return {
+    hooksDatabase:
+      hooks === undefined ? { url: complete.DATABASE_URL, role: 'carryover_hooks' } : { url: hooks },
+    adminDatabase:
+      admin === undefined ? { url: complete.DATABASE_URL, role: 'carryover_admin' } : { url: admin },
+    hooksListen: complete.HOOKS_LISTEN,
+    adminListen: complete.ADMIN_LISTEN,
+    tls: cert && key ? { cert, key } : undefined,
+    adminTokens: complete.ADMIN_TOKENS,
+    hookSecrets: new Map([['okta', complete.OKTA_HOOK_SECRETS]]),
+    registration: complete.OKTA_REGISTRATION,
+    registrationAttributes: complete.OKTA_REGISTRATION_ATTRIBUTES,
+    checkThreads: complete.CHECK_THREADS,
+    refusalLimit: complete.THROTTLE_REFUSALS,
+    refusalWindowSeconds: complete.THROTTLE_WINDOW_SECONDS,
+    migratedGraceMs: complete.MIGRATED_GRACE_SECONDS * 1_000,
+    logLevel: complete.LOG_LEVEL,
+    warnings: [
+      ...reader.warnings,
+      ...(short ? ['OKTA_HOOK_SECRETS holds a value shorter than 32 characters'] : []),
+    ],
+  }
+}
+
+/** The owner's connection string, for the commands that need nothing else. */
+export function readDatabaseUrl(environment: Environment): string {
+  const reader = createReader(environment)
+  const url = reader.read('DATABASE_URL')
+  if (url === undefined) reader.problem('DATABASE_URL', 'is missing')
+  reader.finish()
+  return url as string
+}
+
+/** @param made values that we made ourselves and that therefore stand in no environment */
+function createReader(environment: Environment, made: Partial<Record<Name, string>> = {}) {
+  const problems = new Map<string, string>()
+  const warnings: string[] = []
+
+  const textOf = (name: Name): string | undefined => {
+    const setting: Setting<unknown> = settings[name]
+    const value = environment[name] || undefined
+    const path = setting.secret ? environment[`${name}_FILE`] || undefined : undefined
+    if (made[name] !== undefined) return made[name]
+    if (path === undefined) {
+      if (value !== undefined && setting.secret) {
+        warnings.push(
+          `${name} stands in the environment; ${name}_FILE keeps it out of process listings and reports`,
+        )
+      }
+      return value ?? setting.default
+    }
+    if (value !== undefined) throw new Misfit('given once: it and its _FILE are both set')
+    try {
+      return readFileSync(path, 'utf8').trim()
+    } catch {
+      throw new Misfit('readable: its _FILE names a file that cannot be read')
+    }
+  }
+
+  return {
+    warnings,
+    /** The first problem of a setting is the one that is told. */
+    problem: (name: Name, sentence: string) => {
+      if (!problems.has(name)) problems.set(name, `${name} ${sentence}`)
+    },
+    read<N extends Name>(name: N): Values[N] | undefined {
+      try {
+        const text = textOf(name)
+        return text === undefined ? undefined : (settings[name].read(text) as Values[N])
+      } catch (error) {
+        if (!(error instanceof Misfit)) throw error
+        this.problem(name, `must be ${error.message}`)
+        return undefined
+      }
+    },
+    finish: () => {
+      if (problems.size === 0) return
+      throw new ConfigError(
+        `wrong settings:\n${[...problems.values()].map((line) => `  ${line}`).join('\n')}`,
+      )
+    },
+  }
+}
+
+function databaseUrl(text: string): string {
+  if (!/^postgres(ql)?:\/\//.test(text)) throw new Misfit('a connection string postgresql://...')
+  return text
+}
+
+function address(text: string): Address {
+  const [, host, port] = /^(.+):(\d{1,5})$/.exec(text) ?? []
+  if (host === undefined || Number(port) > 65_535) throw new Misfit('HOST:PORT')
+  return { host: host.replace(/^\[(.*)\]$/, '$1'), port: Number(port) }
+}
+
+function list(shortest: number): (text: string) => readonly string[] {
+  return (text) => {
+    const items = text
+      .split(',')
+      .map((item) => item.trim())
+      .filter((item) => item !== '')
+    if (text !== '' && items.length === 0) throw new Misfit('a comma-separated list')
+    if (items.some((item) => item.length < shortest))
+      throw new Misfit(`a list of values of ${shortest} characters or more each`)
+    return items
+  }
+}
+
+function oneOf<const Word extends string>(...words: readonly Word[]): (text: string) => Word {
+  return (text) => {
+    const found = words.find((word) => word === text)
+    if (found === undefined) throw new Misfit(`one of ${words.join(', ')}`)
+    return found
+  }
+}
+
+function whole(least: number, most: number): (text: string) => number {
+  return (text) => {
+    if (text === 'cores') return availableParallelism()
+    const number = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN
+    if (!(number >= least && number <= most)) throw new Misfit(`a whole number from ${least} to ${most}`)
+    return number
+  }
+}
+
+/** The content of a file. Empty: not set. */
+function file(path: string): string {
+  if (path === '') return ''
+  try {
+    return readFileSync(path, 'utf8')
+  } catch {
+    throw new Misfit('the path of a file that can be read')
+  }
+}

@@ -1,0 +1,234 @@
+import { createAdminApp } from './admin/app.ts'
+import { createHooksApp } from './app.ts'
+import { createChecker } from './checker/checker.ts'
+import type { Config, DatabaseAccount } from './config.ts'
+import { type Database, openDatabase } from './db/client.ts'
+import { readCounts } from './db/counts.ts'
+import { readHistories } from './db/history.ts'
+import { newestMigration, SchemaError } from './db/migrate.ts'
+import { commonScheme, confirmUsers, outcomeRecorder, schemaVersion } from './db/outcomes.ts'
+import { userFinder } from './db/users.ts'
+import { dialects } from './dialects/index.ts'
+import { errorCode } from './errors.ts'
+import type { Application } from './hooks/admit.ts'
+import { createDecoys } from './hooks/decoy.ts'
+import { createGate } from './hooks/gate.ts'
+import type { VerdictRecord } from './hooks/judge.ts'
+import { hookRoutes } from './hooks/routes.ts'
+import { listen } from './http.ts'
+import { lookupName } from './input.ts'
+import type { Log } from './log.ts'
+import { createMetrics } from './metrics.ts'
+
+export interface Service {
+  readonly hooksUrl: string
+  readonly adminUrl: string
+  /** Finishes what is in flight, then ends. */
+  stop(): Promise<void>
+}
+
+/** Milliseconds that calls in flight have to finish once a stop is asked for: longer than any of them may take. */
+const DRAIN_LIMIT_MS = 5_000
+
+/** How often the store's most common scheme is asked for. It changes over weeks. */
+const COMMON_SCHEME_EVERY_MS = 60_000
+
+/** Wires everything and listens. Throws SchemaError when the database is not at this program's schema. */
+export async function startService(config: Config, log: Log): Promise<Service> {
+  for (const warning of config.warnings) log({ event: 'setting', warning })
+  const metrics = createMetrics()
+  const hooksDatabase = open('hooks', config.hooksDatabase, 8, log)
+  const adminDatabase = open('admin', config.adminDatabase, 2, log)
+  const checker = createChecker({ threads: config.checkThreads })
+  const endAll = async () => {
+    await checker.close()
+    await Promise.all([hooksDatabase.end(), adminDatabase.end()])
+  }
+  try {
+    await Promise.all([checkSchema(hooksDatabase), checkSchema(adminDatabase), checker.ready()])
+  } catch (error) {
+    await endAll()
+    throw error
+  }
+  metrics.checksWaiting(() => checker.queued())
+
+  const decoys = createDecoys()
+  const refreshDecoys = async () => {
+    try {
+      const scheme = await commonScheme(hooksDatabase)
+      if (scheme !== null) decoys.expect(scheme)
+    } catch (error) {
+      log({ event: 'common-scheme-unknown', code: errorCode(error) })
+    }
+  }
+  await refreshDecoys()
+  const refreshing = setInterval(refreshDecoys, COMMON_SCHEME_EVERY_MS).unref()
+
+  const find = userFinder(hooksDatabase, config.refusalWindowSeconds)
+  const propose = outcomeRecorder(hooksDatabase, config.refusalLimit, config.refusalWindowSeconds)
+  const check: typeof checker.check = async (stored, password, deadline) => {
+    const end = metrics.checkSeconds.startTimer()
+    try {
+      return await checker.check(stored, password, deadline)
+    } finally {
+      end()
+    }
+  }
+  const routes = hookRoutes(dialects, config.hookSecrets, {
+    log,
+    metrics,
+    judge: {
+      find,
+      check,
+      decoys,
+      gate: createGate(config.checkThreads),
+      refusalLimit: config.refusalLimit,
+      migratedGraceMs: config.migratedGraceMs,
+      record: async (record) =>
+        (await propose(verdictOutcome(record), record.attempt.deadline)) as VerdictRecord['verdict']['kind'],
+    },
+    admit: {
+      find,
+      policy: config.registration,
+      attributes: config.registrationAttributes,
+      record: async (application, admission, user, millis) => {
+        await propose(
+          admissionOutcome(application, admission.kind, user?.id ?? null, millis),
+          application.deadline,
+        )
+      },
+    },
+    confirm: {
+      confirm: (notices) =>
+        confirmUsers(
+          hooksDatabase,
+          notices.map(({ dialect, hook, name, result, eventId }) => ({
+            dialect,
+            hook,
+            name,
+            result,
+            event_id: eventId,
+          })),
+        ),
+    },
+  })
+
+  let stopping = false
+  const hooks = await listen(createHooksApp(routes, { log, metrics }).fetch, {
+    address: config.hooksListen,
+    tls: config.tls,
+    headersWithin: 2_000,
+    requestWithin: 4_000,
+    maxConnections: 512,
+  })
+  const admin = await listen(
+    createAdminApp({
+      tokens: config.adminTokens,
+      counts: () => readCounts(adminDatabase),
+      histories: (name) => readHistories(adminDatabase, name),
+      ready: async () => !stopping && (await canAnswer(hooksDatabase, checker, decoys.current())),
+      log,
+      metrics,
+    }).fetch,
+    { address: config.adminListen, headersWithin: 5_000, requestWithin: 15_000, maxConnections: 32 },
+  )
+  const active = [...config.hookSecrets.keys()]
+  log({
+    event: 'started',
+    hooks: hooks.url,
+    admin: admin.url,
+    dialects: active,
+    threads: config.checkThreads,
+  })
+  return {
+    hooksUrl: hooks.url,
+    adminUrl: admin.url,
+    stop: async () => {
+      stopping = true
+      log({ event: 'stopping' })
+      clearInterval(refreshing)
+      await hooks.close(DRAIN_LIMIT_MS)
+      await admin.close(0)
+      await endAll()
+      log({ event: 'stopped' })
+    },
+  }
+}
+
+function open(pool: 'hooks' | 'admin', { url, role }: DatabaseAccount, max: number, log: Log): Database {
+  return openDatabase({
+    connectionString: url,
+    applicationName: `carryover ${pool}`,
+    ...(role !== undefined && { role }),
+    max,
+    min: 2,
+    onLost: (code) => log({ event: 'database-lost', pool, code }),
+  })
+}
+
+/** `serve` runs on its own schema alone; an older one lacks functions, and a newer one may have changed them. */
+async function checkSchema(database: Database): Promise<void> {
+  const newest = await newestMigration()
+  const version = await schemaVersion(database).catch((error: unknown) => {
+    const code = errorCode(error)
+    // undefined function, undefined schema, undefined table
+    if (['42883', '3F000', '42P01'].includes(code)) return null
+    if (code === '42501')
+      throw new SchemaError('the database account lacks the role carryover_hooks or carryover_admin')
+    throw new SchemaError(`the database cannot be used (${code})`)
+  })
+  if (version === null || version < newest)
+    throw new SchemaError('the database has an older schema: run `carryover migrate`')
+  if (version > newest) throw new SchemaError('the database has a newer schema than this program: update it')
+}
+
+/** A query and a check, each within a second. */
+async function canAnswer(
+  database: Database,
+  checker: ReturnType<typeof createChecker>,
+  decoy: Parameters<typeof checker.check>[0],
+): Promise<boolean> {
+  const deadline = performance.now() + 2_000
+  try {
+    await schemaVersion(database)
+    await checker.check(decoy, Buffer.from('ready?'), deadline)
+    return true
+  } catch {
+    return false
+  }
+}
+
+function verdictOutcome({ attempt, name, user, classified, verdict, millis }: VerdictRecord) {
+  return {
+    dialect: attempt.dialect,
+    hook: attempt.hook,
+    name: user === null ? name : null,
+    user_id: user?.id ?? null,
+    cohort: user?.cohort ?? null,
+    scheme: classified?.scheme ?? null,
+    usable: classified?.usable ?? false,
+    verdict: verdict.kind,
+    millis,
+    request_id: attempt.requestId,
+  }
+}
+
+function admissionOutcome(
+  { dialect, hook, names, requestId }: Application,
+  verdict: 'allowed' | 'denied',
+  userId: string | null,
+  millis: number,
+) {
+  return {
+    dialect,
+    hook,
+    name: userId === null ? lookupName(names[0]?.value ?? '') : null,
+    user_id: userId,
+    cohort: null,
+    scheme: null,
+    usable: false,
+    verdict,
+    millis,
+    request_id: requestId,
+  }
+}

@@ -1,0 +1,252 @@
+import { afterEach, expect, test, vi } from 'vitest'
+import { createHooksApp } from '../src/app.ts'
+import { okta } from '../src/dialects/okta.ts'
+import type { LegacyUser } from '../src/domain.ts'
+import { Failure } from '../src/errors.ts'
+import { createDecoys } from '../src/hooks/decoy.ts'
+import { createGate } from '../src/hooks/gate.ts'
+import { type Flows, hookRoutes } from '../src/hooks/routes.ts'
+import { createMetrics } from '../src/metrics.ts'
+import { logBook, passwordImport, SECOND_SECRET, SECRET } from './helpers/service.ts'
+
+const CANARY = 'Canary-pa55word'
+const hash = { encoded: 'h', scheme: 'md5', salt: null, login: 'ann', id: '1' }
+const ann: LegacyUser = {
+  id: '1',
+  login: 'ann',
+  email: null,
+  hash: { ...hash, encoded: '7c4f29407893c334a6cb7a87bf045c0d' },
+  status: 'active',
+  cohort: 'c',
+  profile: {},
+  state: 'unmigrated',
+  migratedAt: null,
+}
+
+function surface(
+  change: Partial<Flows['judge']> = {},
+  secrets = new Map([['okta', [SECRET, SECOND_SECRET]]]),
+) {
+  const { events, log } = logBook()
+  const metrics = createMetrics()
+  const find = async (name: string | null) => ({
+    user: name === 'ann' ? ann : null,
+    ambiguous: false,
+    refusals: 0,
+  })
+  const flows: Flows = {
+    log,
+    metrics,
+    judge: {
+      find,
+      check: async (_stored, password) => Buffer.from(password).toString() === 'right',
+      record: async ({ verdict }) => verdict.kind,
+      decoys: createDecoys(),
+      gate: createGate(1),
+      refusalLimit: 10,
+      migratedGraceMs: 0,
+      ...change,
+    },
+    admit: { find, record: async () => {}, policy: 'deny', attributes: [] },
+    confirm: { confirm: async (notices) => notices.map(() => 'confirmed') },
+  }
+  const app = createHooksApp(hookRoutes([okta], secrets, flows), { log, metrics })
+  const post = (body: unknown, headers: Record<string, string> = {}, path = '/okta/password-import') =>
+    app.request(path, {
+      method: 'POST',
+      headers: { authorization: SECRET, 'content-type': 'application/json', ...headers },
+      body: typeof body === 'string' || body instanceof Uint8Array ? (body as string) : JSON.stringify(body),
+    })
+  return { app, post, events, metrics }
+}
+
+const question = passwordImport('ann', 'right')
+
+test('the right password is VERIFIED, with either secret', async () => {
+  const { post } = surface()
+  for (const authorization of [SECRET, SECOND_SECRET]) {
+    const response = await post(question, { authorization })
+    expect([response.status, await response.json()]).toEqual([
+      200,
+      { commands: [{ type: 'com.okta.action.update', value: { credential: 'VERIFIED' } }] },
+    ])
+  }
+})
+
+test.each([
+  { title: 'no secret', authorization: '' },
+  { title: 'a wrong secret', authorization: `${SECRET}x` },
+  { title: 'a part of a secret', authorization: SECRET.slice(0, -1) },
+  { title: 'both secrets in one', authorization: `${SECRET},${SECOND_SECRET}` },
+])(
+  'a stranger with $title gets 401, the same bytes, and no body of theirs is read',
+  async ({ authorization }) => {
+    const { app, events, metrics } = surface()
+    let read = false
+    const body = new ReadableStream(
+      {
+        pull: () => {
+          read = true
+          throw new Error('read')
+        },
+      },
+      { highWaterMark: 0 },
+    )
+    const response = await app.request('/okta/password-import', {
+      method: 'POST',
+      headers: { authorization },
+      body,
+      duplex: 'half',
+    } as RequestInit)
+    expect([response.status, await response.text(), response.headers.get('connection')]).toEqual([
+      401,
+      '{"status":401,"title":"unauthorized"}',
+      'close',
+    ])
+    expect(read).toBe(false)
+    expect(events).toEqual([{ event: 'caller-refused', dialect: 'okta', hook: 'password-import' }])
+    expect(await metrics.registry.getSingleMetricAsString('carryover_callers_refused_total')).toContain(
+      '{listener="hooks"} 1',
+    )
+  },
+)
+
+test.each([
+  ['GET', '/'],
+  ['POST', '/okta/nothing'],
+  ['POST', '/ory/password-migration'],
+  ['GET', '/okta/password-import'],
+  ['OPTIONS', '/okta/password-import'],
+  ['PUT', '/okta/registration'],
+  ['POST', '/okta/password-import/'],
+  ['POST', '//okta/password-import'],
+  ['GET', '/healthz'],
+  ['GET', '/counts'],
+])('%s %s is 404 with the same bytes as everything unknown', async (method, path) => {
+  const response = await surface().app.request(path, { method, headers: { authorization: SECRET } })
+  expect([response.status, await response.text()]).toEqual([404, '{"status":404,"title":"not found"}'])
+})
+
+test('HEAD is not answered by way of GET', async () => {
+  const response = await surface().app.request('/okta/events', { method: 'HEAD', headers: { authorization: SECRET } })
+  expect([response.status, await response.text()]).toEqual([404, ''])
+})
+
+test('a dialect without secrets has no routes', async () => {
+  const { post } = surface({}, new Map())
+  expect((await post(question)).status).toBe(404)
+})
+
+test.each([
+  { title: 'not JSON', body: `${CANARY} is no JSON`, status: 400, fields: ['body'] },
+  { title: 'not UTF-8', body: Buffer.from([0x22, 0xff, 0x22]), status: 400, fields: ['body'] },
+  { title: 'an empty body', body: '', status: 400, fields: ['body'] },
+  {
+    title: 'a missing field',
+    body: { ...question, data: { context: { credential: { password: CANARY } } } },
+    status: 400,
+    fields: ['data.context.credential.username'],
+  },
+  { title: 'a wrong shape', body: [CANARY], status: 400, fields: ['body'] },
+  {
+    title: 'a wrong type',
+    body: passwordImport('ann', { [CANARY]: CANARY }),
+    status: 400,
+    fields: ['data.context.credential.password'],
+  },
+  {
+    title: '64 KiB and a byte',
+    body: JSON.stringify({ ...question, x: 'x'.repeat(65_536) }),
+    status: 413,
+    fields: undefined,
+  },
+  {
+    title: 'a compressed body',
+    body: question,
+    headers: { 'content-encoding': 'gzip' },
+    status: 415,
+    fields: ['content-encoding'],
+  },
+  {
+    title: 'a form',
+    body: 'a=b',
+    headers: { 'content-type': 'application/x-www-form-urlencoded' },
+    status: 415,
+    fields: ['content-type'],
+  },
+])(
+  '$title is $status and names the field, in the answer and in the log, without any value',
+  async ({ body, headers, status, fields }) => {
+    const { post, events } = surface()
+    const response = await post(body, headers)
+    const text = await response.text()
+    expect(response.status).toBe(status)
+    expect(JSON.parse(text).fields).toEqual(fields)
+    expect(events).toHaveLength(1)
+    expect(events[0]).toMatchObject({ event: 'failure', status, fields: fields ?? [] })
+    expect(text + JSON.stringify(events)).not.toContain(CANARY)
+  },
+)
+
+test.each([{ title: 'a body of exactly 64 KiB', padding: 65_536 }])('$title is read', async ({ padding }) => {
+  const { post } = surface()
+  const bare = JSON.stringify({ ...question, x: '' }).length
+  expect((await post(JSON.stringify({ ...question, x: 'x'.repeat(padding - bare) }))).status).toBe(200)
+})
+
+test.each([
+  { title: 'overload', error: new Failure('overloaded'), status: 429, code: 'overloaded' },
+  {
+    title: 'an outage',
+    error: new Failure('unavailable', { detail: 'ECONNREFUSED' }),
+    status: 503,
+    code: 'unavailable',
+  },
+  { title: 'a bug', error: new TypeError(CANARY), status: 503, code: 'internal' },
+])('$title is $status, without commands, without what the error says', async ({ error, status, code }) => {
+  const { post, events } = surface({ check: () => Promise.reject(error) })
+  const response = await post(question)
+  const text = await response.text()
+  expect(response.status).toBe(status)
+  expect(Object.keys(JSON.parse(text))).toEqual(['status', 'title'])
+  expect(events).toMatchObject([{ event: 'failure', code, status }])
+  expect(text + JSON.stringify(events)).not.toContain(CANARY)
+})
+
+afterEach(() => vi.useRealTimers())
+
+test('whatever hangs is answered 503 at the deadline', async () => {
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] })
+  const { post } = surface({ find: () => new Promise(() => {}) })
+  const answer = post(question)
+  const started = performance.now()
+  await vi.advanceTimersByTimeAsync(okta.answerWithin)
+  expect((await answer).status).toBe(503)
+  expect(performance.now() - started).toBe(okta.answerWithin)
+})
+
+test('answers are not to be stored or sniffed', async () => {
+  const { headers } = await surface().post(question)
+  expect([
+    headers.get('cache-control'),
+    headers.get('x-content-type-options'),
+    headers.get('content-type'),
+  ]).toEqual(['no-store', 'nosniff', 'application/json'])
+})
+
+test('an attempt is logged with verdict, scheme, user and request id, and without login', async () => {
+  const { post, events } = surface()
+  await post(passwordImport('ann', CANARY, 'e7'))
+  expect(events).toEqual([
+    {
+      event: 'attempt',
+      dialect: 'okta',
+      hook: 'password-import',
+      verdict: 'mismatch',
+      scheme: 'md5',
+      userId: '1',
+      requestId: 'request-e7',
+      millis: expect.any(Number),
+    },
+  ])
+})

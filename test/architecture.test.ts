@@ -1,0 +1,85 @@
+import { readdirSync, readFileSync } from 'node:fs'
+import { join, relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import { expect, test } from 'vitest'
+
+const SRC = fileURLToPath(new URL('../src', import.meta.url))
+
+/** What a folder, or a file at the top, may import besides itself. Files and folders that know everything are left out. */
+const allowed: Record<string, readonly string[]> = {
+  'domain.ts': [],
+  'errors.ts': [],
+  'secrets.ts': [],
+  'input.ts': [],
+  'config.ts': [],
+  'log.ts': ['domain.ts', 'errors.ts'],
+  'metrics.ts': [],
+  'http.ts': ['config.ts'],
+  hashes: ['domain.ts', 'errors.ts'],
+  dialects: ['domain.ts', 'errors.ts', 'secrets.ts'],
+  db: ['domain.ts', 'errors.ts'],
+  checker: ['domain.ts', 'errors.ts', 'hashes'],
+  hooks: ['domain.ts', 'errors.ts', 'input.ts', 'log.ts', 'metrics.ts', 'dialects', 'hashes'],
+  load: ['domain.ts', 'errors.ts', 'hashes'],
+  'app.ts': ['errors.ts', 'log.ts', 'metrics.ts', 'dialects', 'hooks'],
+}
+
+/** Types of the database's answers may be named where the functions that bring them are given. */
+const allowedTypes: Record<string, readonly string[]> = {
+  admin: ['db', 'errors.ts', 'input.ts', 'log.ts', 'metrics.ts', 'secrets.ts'],
+  load: ['db'],
+}
+
+const knowEverything = ['main.ts', 'cli.ts', 'bin.ts', 'commands']
+
+const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'))
+
+function imports(file: string): { target: string; typeOnly: boolean }[] {
+  const text = readFileSync(join(SRC, file), 'utf8')
+  return [...text.matchAll(/^import (type )?[^'"]*from '(\.[^']+)'/gms)].map(([, type, path]) => ({
+    target: relative(SRC, join(SRC, file, '..', path ?? '')),
+    typeOnly: type !== undefined,
+  }))
+}
+
+const room = (file: string) => file.split('/')[0] ?? file
+
+test.each(files)('%s imports only what its room may know', (file) => {
+  const from = room(file)
+  if (knowEverything.includes(from)) return
+  const known = [from, ...(allowed[from] ?? []), ...(allowedTypes[from] ?? [])]
+  const values = [
+    from,
+    ...(allowed[from] ?? []),
+    ...(allowedTypes[from] ?? []).filter((name) => name !== 'db'),
+  ]
+  for (const { target, typeOnly } of imports(file))
+    expect(typeOnly ? known : values, `${file} imports ${target}`).toContain(room(target))
+})
+
+test.each(['hashes', 'dialects'])('every file of %s is reached from its registry', (folder) => {
+  const reached = new Set<string>()
+  const follow = (file: string) => {
+    if (reached.has(file)) return
+    reached.add(file)
+    for (const { target } of imports(file)) if (room(target) === folder) follow(target)
+  }
+  follow(`${folder}/index.ts`)
+  const others = files.filter((file) => room(file) === folder && !reached.has(file))
+  expect(others.filter((file) => !['hashes/classify.ts', 'dialects/callers.ts'].includes(file))).toEqual([])
+})
+
+test('only its dialect, the settings and the demo know a provider by name', () => {
+  const knowing = files.filter((file) => /okta/i.test(readFileSync(join(SRC, file), 'utf8')))
+  expect(knowing.sort()).toEqual(['commands/demo.ts', 'config.ts', 'dialects/index.ts', 'dialects/okta.ts'])
+})
+
+test('only config.ts and bin.ts touch the environment, and nothing prints', () => {
+  const touching = files.filter((file) => readFileSync(join(SRC, file), 'utf8').includes('process.env'))
+  expect(touching).toEqual(['bin.ts'])
+})
+
+test('no SQL is made of text from outside', () => {
+  const raw = files.filter((file) => /sql\.raw|sql\.identifier/.test(readFileSync(join(SRC, file), 'utf8')))
+  expect(raw).toEqual([])
+})

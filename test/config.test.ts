@@ -1,0 +1,116 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { ConfigError, readConfig, settings } from '../src/config.ts'
+
+const TOKEN = 'admin-token-admin-token-admin-token'
+const SECRET = 'Bearer hook-secret-hook-secret-hook-secret'
+const complete = { DATABASE_URL: 'postgresql://h/d', ADMIN_TOKENS: TOKEN, OKTA_HOOK_SECRETS: SECRET }
+
+let directory: string
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), 'carryover-config-'))
+})
+afterAll(() => rmSync(directory, { recursive: true }))
+
+function complaint(environment: Record<string, string>): string {
+  try {
+    readConfig(environment)
+  } catch (error) {
+    if (error instanceof ConfigError) return error.message
+    throw error
+  }
+  return ''
+}
+
+test('defaults', () => {
+  expect(readConfig(complete)).toMatchObject({
+    hooksListen: { host: '0.0.0.0', port: 8080 },
+    adminListen: { host: '127.0.0.1', port: 8081 },
+    hooksDatabase: { url: 'postgresql://h/d', role: 'carryover_hooks' },
+    adminDatabase: { url: 'postgresql://h/d', role: 'carryover_admin' },
+    registration: 'deny',
+    registrationAttributes: [],
+    refusalLimit: 10,
+    refusalWindowSeconds: 900,
+    migratedGraceMs: 3_600_000,
+    logLevel: 'info',
+    tls: undefined,
+  })
+})
+
+test('accounts that are narrow already are not narrowed', () => {
+  const { DATABASE_URL: _, ...rest } = complete
+  const config = readConfig({
+    ...rest,
+    HOOKS_DATABASE_URL: 'postgres://a/d',
+    ADMIN_DATABASE_URL: 'postgres://b/d',
+  })
+  expect([config.hooksDatabase, config.adminDatabase]).toEqual([
+    { url: 'postgres://a/d' },
+    { url: 'postgres://b/d' },
+  ])
+})
+
+test('several secrets, so that one can be rotated', () => {
+  const config = readConfig({ ...complete, OKTA_HOOK_SECRETS: 'Basic abc , Bearer def' })
+  expect(config.hookSecrets.get('okta')).toEqual(['Basic abc', 'Bearer def'])
+})
+
+test('one message lists everything that is wrong and repeats no value', () => {
+  const message = complaint({
+    DATABASE_URL: 'mysql://canary',
+    ADMIN_TOKENS: 'canary',
+    HOOKS_LISTEN: 'canary',
+    CHECK_THREADS: '-1',
+    LOG_LEVEL: 'canary',
+    TLS_CERT_FILE: '/canary',
+  })
+  for (const name of [
+    'DATABASE_URL',
+    'ADMIN_TOKENS',
+    'OKTA_HOOK_SECRETS',
+    'HOOKS_LISTEN',
+    'CHECK_THREADS',
+    'LOG_LEVEL',
+    'TLS_CERT_FILE',
+  ]) {
+    expect(message.match(new RegExp(`^  ${name} `, 'gm')), name).toHaveLength(1)
+  }
+  expect(message).not.toContain('canary')
+})
+
+test('without a database, the sentence names both ways', () => {
+  const { DATABASE_URL: _, ...rest } = complete
+  expect(complaint(rest)).toMatch(/DATABASE_URL is missing .*--embedded DIR/)
+})
+
+test('a secret in a file is read and not warned about; in the environment it is warned about', () => {
+  const path = join(directory, 'tokens')
+  writeFileSync(path, `${TOKEN}\n`)
+  const { ADMIN_TOKENS: _, ...rest } = complete
+  const config = readConfig({ ...rest, ADMIN_TOKENS_FILE: path })
+  expect(config.adminTokens).toEqual([TOKEN])
+  expect(config.warnings.join()).not.toContain('ADMIN_TOKENS')
+  expect(readConfig(complete).warnings.join()).toContain('ADMIN_TOKENS')
+})
+
+test.each([
+  {
+    title: 'both the value and the file',
+    change: { ADMIN_TOKENS_FILE: '/etc/hostname' },
+    says: /ADMIN_TOKENS must be given once/,
+  },
+  {
+    title: 'a file that is not there',
+    change: { ADMIN_TOKENS: '', ADMIN_TOKENS_FILE: '/nowhere' },
+    says: /ADMIN_TOKENS must be readable/,
+  },
+])('$title is refused', ({ change, says }) => {
+  expect(complaint({ ...complete, ...change })).toMatch(says)
+})
+
+test('every setting says what it is for', () => {
+  for (const [name, { purpose }] of Object.entries(settings)) expect(purpose, name).toMatch(/^[A-Z].*\.$/)
+})
