@@ -19,6 +19,8 @@ export interface ReadHash {
   readonly millis: number
   /** A stored hash of the same scheme and cost that nobody knows a password of: the work for unknown logins. */
   readonly decoy: StoredHash
+  /** The native module that the check loads. The checker asks beforehand whether it does load. */
+  readonly native?: 'argon2'
   /** `password` is UTF-8, at most 4 KiB, without NUL. */
   matches(password: Uint8Array): boolean | Promise<boolean>
 }
@@ -27,6 +29,10 @@ export interface ReadHash {
 export interface HashFormat {
   /** Recorded with every outcome and used as a metric label, so it is never renamed. */
   readonly name: string
+  /** Other names that a `hash_scheme` column may hold. Never recorded. */
+  readonly aliases?: readonly string[]
+  /** What the example does not show, for the list of formats. */
+  readonly note?: string
   /** A hash of ordinary cost that nobody knows the password of: documentation, and the first decoy. */
   readonly example: string
   /** Claims stored strings by shape alone. No two formats may claim the same string. */

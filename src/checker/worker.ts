@@ -1,0 +1,29 @@
+import { performance } from 'node:perf_hooks'
+import { parentPort } from 'node:worker_threads'
+import { Failure } from '../errors.ts'
+import { HashError } from '../hashes/format.ts'
+import { readHash } from '../hashes/index.ts'
+import { asFailure } from './failure.ts'
+import type { Answer, Question } from './messages.ts'
+
+/** The thread: one question at a time, one answer for each. */
+async function answerTo({ stored, password }: Question): Promise<Answer> {
+  try {
+    const started = performance.now()
+    const matches = await readHash(stored).matches(password)
+    return { kind: 'verdict', matches, millis: performance.now() - started }
+  } catch (error) {
+    if (error instanceof HashError) return { kind: 'unusable', defect: error.defect }
+    const { code, detail } = asFailure(error)
+    return { kind: 'failure', code, detail: detail ?? code }
+  } finally {
+    password.fill(0)
+  }
+}
+
+if (parentPort === null) throw new Failure('internal', { detail: 'not-a-thread' })
+const port = parentPort
+port.on('message', async (question: Question) => {
+  port.postMessage(await answerTo(question))
+})
+port.postMessage({ kind: 'ready' } satisfies Answer)

@@ -1,0 +1,167 @@
+import { timingSafeEqual } from 'node:crypto'
+import { Failure } from '../errors.ts'
+import { bytesOfBase64, unpadded } from './encodings.ts'
+import type { HashFormat, ReadHash } from './format.ts'
+import { HashError } from './format.ts'
+
+/** Every thread of the checker may hold this much at once: 256 MiB. */
+const MAX_KIBIBYTES = 256 * 1024
+const MAX_PASSES = 10
+const MAX_LANES = 16
+/** The algorithm needs eight blocks a lane. */
+const MIN_KIBIBYTES_PER_LANE = 8
+/** Below 8 bytes of salt the algorithm refuses; below 16 bytes of digest chance would come into reach. */
+const SALT_BYTES = { least: 8, most: 64 }
+const DIGEST_BYTES = { least: 16, most: 64 }
+const DATA_BYTES = { least: 0, most: 64 }
+/** One pass over one KiB on one core of an ordinary server: 64 MiB and 3 passes take about 150 ms. */
+const MILLIS_PER_KIBIBYTE = 0.0008
+
+const TYPES = { argon2d: 0, argon2i: 1, argon2id: 2 } as const
+const VERSIONS: Readonly<Record<string, number>> = { 'v=16': 16, 'v=19': 19 }
+/** Strings from before 2015 name no version. */
+const UNNAMED_VERSION = 16
+const WHOLE = /^\$(argon2(?:id|i|d))(?:\$(v=[^$]*))?\$([^$]+)\$([^$]+)\$([^$]+)$/
+
+export const argon2: HashFormat = {
+  name: 'argon2',
+  aliases: Object.keys(TYPES),
+  note: 'argon2id, argon2i and argon2d; at most 256 MiB, 10 passes and 16 lanes',
+  example:
+    '$argon2id$v=19$m=19456,t=2,p=1$Y2FycnlvdmVyY2Fycnlvdg$WlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlo',
+  shape: /^\$argon2(?:id|i|d)\$/,
+  read,
+}
+
+function read(encoded: string): ReadHash {
+  const [, type, version, settings, salt, digest] = WHOLE.exec(encoded) ?? []
+  if (!isType(type) || settings === undefined || salt === undefined || digest === undefined) {
+    throw new HashError(
+      'malformed',
+      'an Argon2 hash has a version, parameters, a salt and a digest, each after a $',
+    )
+  }
+  const found = {
+    type,
+    version: versionOf(version),
+    ...affordable(readSettings(settings)),
+    salt: boundedBytes(salt, 'the salt', SALT_BYTES),
+    digest: boundedBytes(digest, 'the digest', DIGEST_BYTES),
+  }
+  return {
+    scheme: argon2.name,
+    millis: found.kibibytes * found.passes * MILLIS_PER_KIBIBYTE,
+    native: 'argon2',
+    decoy: { encoded: decoyLike(found), scheme: null, salt: null, login: '', id: '' },
+    matches: async (password) => timingSafeEqual(await digestOf(password, found), found.digest),
+  }
+}
+
+interface Cost {
+  readonly kibibytes: number
+  readonly passes: number
+  readonly lanes: number
+  readonly data: Buffer
+}
+
+interface Found extends Cost {
+  readonly type: keyof typeof TYPES
+  readonly version: number
+  readonly salt: Buffer
+  readonly digest: Buffer
+}
+
+function isType(name: string | undefined): name is keyof typeof TYPES {
+  return name !== undefined && Object.hasOwn(TYPES, name)
+}
+
+function versionOf(text: string | undefined): number {
+  if (text === undefined) return UNNAMED_VERSION
+  const version = Object.hasOwn(VERSIONS, text) ? VERSIONS[text] : undefined
+  if (version === undefined) throw new HashError('malformed', 'the version of an Argon2 hash is 16 or 19')
+  return version
+}
+
+/** Reads `m=65536,t=3,p=4` in any order: libraries differ in it. */
+function readSettings(text: string): ReadonlyMap<string, string> {
+  const settings = new Map<string, string>()
+  for (const setting of text.split(',')) {
+    const [, name, value] = /^(m|t|p|data|keyid)=([A-Za-z0-9+/]*)$/.exec(setting) ?? []
+    if (name === undefined || value === undefined || settings.has(name)) {
+      throw new HashError('malformed', 'the parameters of an Argon2 hash are m, t, p and data, each once')
+    }
+    settings.set(name, value)
+  }
+  if (settings.has('keyid')) {
+    throw new HashError('malformed', 'an Argon2 hash with a keyid cannot be checked without its secret key')
+  }
+  return settings
+}
+
+function affordable(settings: ReadonlyMap<string, string>): Cost {
+  const kibibytes = wholeNumber(settings, 'm', MAX_KIBIBYTES)
+  const passes = wholeNumber(settings, 't', MAX_PASSES)
+  const lanes = wholeNumber(settings, 'p', MAX_LANES)
+  if (kibibytes < MIN_KIBIBYTES_PER_LANE * lanes) {
+    throw new HashError(
+      'malformed',
+      `the m of an Argon2 hash is at least ${MIN_KIBIBYTES_PER_LANE} times its p`,
+    )
+  }
+  return { kibibytes, passes, lanes, data: boundedBytes(settings.get('data') ?? '', 'data', DATA_BYTES) }
+}
+
+function wholeNumber(settings: ReadonlyMap<string, string>, name: string, most: number): number {
+  const digits = settings.get(name) ?? ''
+  if (!/^[1-9]\d{0,9}$/.test(digits)) {
+    throw new HashError('malformed', `the ${name} of an Argon2 hash is a whole number above zero`)
+  }
+  const value = Number(digits)
+  if (value > most) throw new HashError('too-costly', `the ${name} of an Argon2 hash may be at most ${most}`)
+  return value
+}
+
+function boundedBytes(text: string, name: string, { least, most }: { least: number; most: number }): Buffer {
+  const bytes = text.includes('=') ? null : bytesOfBase64(text)
+  if (!bytes || bytes.length < least || bytes.length > most) {
+    throw new HashError(
+      'malformed',
+      `${name} of an Argon2 hash is base64 without padding, of ${least} to ${most} bytes`,
+    )
+  }
+  return bytes
+}
+
+function decoyLike({ type, version, kibibytes, passes, lanes, salt, digest }: Found): string {
+  const constantSalt = base64(Buffer.alloc(salt.length, 'carryover'))
+  const constantDigest = base64(Buffer.alloc(digest.length, 'Z'))
+  return `$${type}$v=${version}$m=${kibibytes},t=${passes},p=${lanes}$${constantSalt}$${constantDigest}`
+}
+
+function base64(bytes: Buffer): string {
+  return unpadded(bytes.toString('base64'))
+}
+
+async function digestOf(password: Uint8Array, found: Found): Promise<Buffer> {
+  const { hash } = await nativeModule()
+  return hash(Buffer.from(password.buffer, password.byteOffset, password.length), {
+    raw: true,
+    type: TYPES[found.type],
+    version: found.version,
+    memoryCost: found.kibibytes,
+    timeCost: found.passes,
+    parallelism: found.lanes,
+    salt: found.salt,
+    associatedData: found.data,
+    hashLength: found.digest.length,
+  })
+}
+
+/** Loaded by the first check, so that a process without Argon2 hashes never loads native code. */
+async function nativeModule(): Promise<typeof import('argon2')> {
+  try {
+    return await import('argon2')
+  } catch {
+    throw new Failure('unavailable', { detail: 'argon2-native' })
+  }
+}

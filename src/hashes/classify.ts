@@ -1,0 +1,20 @@
+import type { Defect, StoredHash } from '../domain.ts'
+import { HashError, type ReadHash } from './format.ts'
+import { formats, readHash } from './index.ts'
+
+/** What a stored hash counts as: in the ledger, in `/counts` and in the record of outcomes. */
+export type Classified =
+  | { readonly usable: true; readonly scheme: string; readonly read: ReadHash }
+  | { readonly usable: false; readonly scheme: string; readonly defect: Defect }
+
+/** Never throws. A hash that cannot be used counts under its format's name where its shape tells it, else `unknown`. */
+export function classify(stored: StoredHash): Classified {
+  try {
+    const read = readHash(stored)
+    return { usable: true, scheme: read.scheme, read }
+  } catch (error) {
+    if (!(error instanceof HashError)) throw error
+    const format = formats.find(({ shape }) => stored.encoded !== null && shape.test(stored.encoded))
+    return { usable: false, scheme: format?.name ?? 'unknown', defect: error.defect }
+  }
+}

@@ -1,0 +1,214 @@
+import { mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { performance } from 'node:perf_hooks'
+import { afterEach, describe, expect, test } from 'vitest'
+import { argon2Loads } from '../../src/checker/argon2-loads.ts'
+import type { Checker, CheckerOptions } from '../../src/checker/checker.ts'
+import { createChecker } from '../../src/checker/checker.ts'
+import type { StoredHash } from '../../src/domain.ts'
+import { Failure } from '../../src/errors.ts'
+import { HashError } from '../../src/hashes/format.ts'
+
+const MD5 = { encoded: '5f4dcc3b5aa765d61d8327deb882cf99', scheme: 'md5', right: 'password' }
+const BCRYPT = { encoded: '$2b$05$CCCCCCCCCCCCCCCCCCCCC.7uG0VCzI2bS7j6ymqJi9CdcdxiRTWNy', right: '' }
+const BCRYPT_10 = { encoded: '$2b$10$CarryoverCarryoverCarOnobodyKnowsAPasswordForThisHas.', right: '' }
+const ARGON2 = {
+  encoded: '$argon2i$v=19$m=4096,t=3,p=1$cmFuZG9tc2FsdGlzaGFyZA$YMvo8AUoNtnKYGqeODruCjHdiEbl1pKL2MsYy9VgU/E',
+  right: 'password',
+}
+
+const open: Checker[] = []
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((checker) => checker.close()))
+})
+
+async function checkerWith(options: Partial<CheckerOptions> = {}): Promise<Checker> {
+  const checker = createChecker({ threads: 1, argon2Loads: async () => true, ...options })
+  open.push(checker)
+  await checker.ready()
+  return checker
+}
+
+function stored(
+  { encoded, scheme = null }: { encoded: string | null; scheme?: string | null },
+  login = '',
+): StoredHash {
+  return { encoded, scheme, salt: null, login, id: '' }
+}
+
+const inMillis = (millis: number) => performance.now() + millis
+
+test.for([
+  { title: 'md5, inline', hash: MD5 },
+  { title: 'bcrypt, on a thread', hash: BCRYPT },
+  { title: 'Argon2, on a thread', hash: ARGON2 },
+])('the right password matches and another does not: $title', async ({ hash }) => {
+  const checker = await checkerWith()
+  const right = Buffer.from(hash.right)
+  expect(await checker.check(stored(hash), right, inMillis(5000))).toBe(true)
+  expect(await checker.check(stored(hash), Buffer.from('another'), inMillis(5000))).toBe(false)
+  expect(right.toString()).toBe(hash.right)
+})
+
+test('a digest needs no thread', async () => {
+  const checker = createChecker({ threads: 1, script: new URL('./fixtures/missing.mjs', import.meta.url) })
+  open.push(checker)
+  expect(await checker.check(stored(MD5), Buffer.from(MD5.right), inMillis(1000))).toBe(true)
+})
+
+test.for([
+  { title: 'damaged', encoded: BCRYPT.encoded.slice(0, -1), defect: 'malformed' },
+  { title: 'too costly', encoded: BCRYPT.encoded.replace('05', '31'), defect: 'too-costly' },
+  { title: 'missing', encoded: null, defect: 'missing' },
+])('a hash that is $title is refused before any work', async ({ encoded, defect }) => {
+  const checker = await checkerWith()
+  const refused = checker.check(stored({ encoded }), Buffer.from('x'), inMillis(5000))
+  await expect(refused).rejects.toSatisfy((error) => error instanceof HashError && error.defect === defect)
+  expect([checker.busy(), checker.queued()]).toEqual([0, 0])
+})
+
+describe('when there is more work than time', () => {
+  test('what cannot be done by its deadline is refused at once, and the rest is done', async () => {
+    const checker = await checkerWith()
+    const refusedAfter: number[] = []
+    const checks = Array.from({ length: 12 }, async () => {
+      const started = performance.now()
+      try {
+        return await checker.check(stored(BCRYPT_10), Buffer.from('x'), inMillis(700))
+      } catch (error) {
+        refusedAfter.push(performance.now() - started)
+        return codeOf(error)
+      }
+    })
+    expect([checker.busy(), checker.queued() > 0]).toEqual([1, true])
+    const results = await Promise.all(checks)
+    expect(new Set(results)).toEqual(new Set([false, 'overloaded']))
+    expect(Math.min(...refusedAfter)).toBeLessThan(50)
+    expect([checker.busy(), checker.queued()]).toEqual([0, 0])
+  })
+
+  test('a check whose deadline passes in the queue leaves it then', async () => {
+    const checker = await checkerWith({ script: fixture() })
+    const slow = checker.check(stored(BCRYPT, 'slow'), Buffer.from('x'), inMillis(5000))
+    const started = performance.now()
+    const waiting = checker.check(stored(BCRYPT, 'quick'), Buffer.from('x'), inMillis(100))
+    expect(checker.queued()).toBe(1)
+    await expect(waiting).rejects.toSatisfy((error) => codeOf(error) === 'overloaded')
+    expect(performance.now() - started).toBeLessThan(290)
+    expect(checker.queued()).toBe(0)
+    expect(await slow).toBe(true)
+  })
+
+  test('a deadline in the past is refused, inline and on a thread', async () => {
+    const checker = await checkerWith()
+    for (const hash of [MD5, BCRYPT]) {
+      const late = checker.check(stored(hash), Buffer.from('x'), inMillis(-1))
+      await expect(late).rejects.toSatisfy((error) => codeOf(error) === 'overloaded')
+    }
+  })
+
+  test('checks that are slower than their format says are refused sooner, but not for ever', async () => {
+    const checker = await checkerWith({ script: fixture() })
+    const slow = () => checker.check(stored(BCRYPT, 'slow'), Buffer.from('x'), inMillis(5000))
+    for (let round = 0; round < 4; round += 1) await slow()
+    const hurried = () => checker.check(stored(BCRYPT, 'quick'), Buffer.from('x'), inMillis(8))
+    await expect(hurried()).rejects.toSatisfy((error) => codeOf(error) === 'overloaded')
+    const later: unknown[] = []
+    for (let round = 0; round < 10; round += 1) later.push(await hurried().catch(codeOf))
+    expect(later).toContain(true)
+  })
+})
+
+describe('when a thread ends', () => {
+  test('a check that crashes twice is unavailable, and the next one is done', async () => {
+    const checker = await checkerWith({ script: fixture() })
+    for (const act of ['crash', 'throw']) {
+      const crashing = checker.check(stored(BCRYPT, act), Buffer.from('x'), inMillis(5000))
+      await expect(crashing).rejects.toSatisfy((error) => detailOf(error) === 'unavailable thread-crashed')
+      expect(await checker.check(stored(BCRYPT, 'quick'), Buffer.from('x'), inMillis(5000))).toBe(true)
+    }
+  })
+
+  test('a check that crashes once is done by the next thread', async () => {
+    const checker = await checkerWith({ script: fixture() })
+    const flag = join(mkdtempSync(join(tmpdir(), 'carryover-')), 'crashed')
+    const row = { ...stored(BCRYPT, 'crash-once'), id: flag }
+    expect(await checker.check(row, Buffer.from('x'), inMillis(5000))).toBe(true)
+  })
+
+  test('a thread out of memory takes nothing with it', async () => {
+    const checker = await checkerWith({ script: fixture() })
+    const greedy = checker.check(stored(BCRYPT, 'out-of-memory'), Buffer.from('x'), inMillis(30_000))
+    await expect(greedy).rejects.toSatisfy((error) => detailOf(error) === 'unavailable thread-crashed')
+    expect(await checker.check(stored(BCRYPT, 'quick'), Buffer.from('x'), inMillis(5000))).toBe(true)
+  })
+
+  test('threads that do not come up are reported, and checks run out of time', async () => {
+    const checker = createChecker({ threads: 2, script: new URL('./fixtures/missing.mjs', import.meta.url) })
+    open.push(checker)
+    await expect(checker.ready()).rejects.toSatisfy((error) => detailOf(error) === 'unavailable thread-start')
+    const waiting = checker.check(stored(BCRYPT), Buffer.from('x'), inMillis(100))
+    await expect(waiting).rejects.toSatisfy((error) => codeOf(error) === 'overloaded')
+  })
+})
+
+test.for([
+  { act: 'fail', error: 'unavailable EXAMPLE' },
+  { act: 'unusable', error: 'malformed' },
+])('an error in a thread is never a verdict: $error', async ({ act, error: expected }) => {
+  const checker = await checkerWith({ script: fixture() })
+  const failing = checker.check(stored(BCRYPT, act), Buffer.from('x'), inMillis(5000))
+  await expect(failing).rejects.toSatisfy((error) => detailOf(error) === expected)
+})
+
+describe('close', () => {
+  test('what runs and what waits becomes unavailable, and so does what comes later', async () => {
+    const checker = await checkerWith({ script: fixture() })
+    const checks = ['slow', 'slow'].map((act) =>
+      checker.check(stored(BCRYPT, act), Buffer.from('x'), inMillis(5000)),
+    )
+    const results = Promise.all(checks.map((check) => check.catch(detailOf)))
+    await checker.close()
+    expect(await results).toEqual(['unavailable closing', 'unavailable closing'])
+    const late = checker.check(stored(BCRYPT, 'quick'), Buffer.from('x'), inMillis(5000))
+    await expect(late).rejects.toSatisfy((error) => detailOf(error) === 'unavailable closing')
+  })
+})
+
+describe('the native module of Argon2', () => {
+  test('loads here', async () => {
+    expect(await argon2Loads()).toBe(true)
+  })
+
+  test('when it does not load, Argon2 is unavailable and the rest works', async () => {
+    const checker = await checkerWith({ argon2Loads: async () => false })
+    const unchecked = checker.check(stored(ARGON2), Buffer.from(ARGON2.right), inMillis(5000))
+    await expect(unchecked).rejects.toSatisfy((error) => detailOf(error) === 'unavailable argon2-native')
+    expect(await checker.check(stored(BCRYPT), Buffer.from(BCRYPT.right), inMillis(5000))).toBe(true)
+  })
+})
+
+test('many checks at once on two threads all get their own answer', async () => {
+  const checker = await checkerWith({ threads: 2 })
+  const passwords = Array.from({ length: 60 }, (_, index) =>
+    index % 3 === 0 ? BCRYPT.right : `wrong ${index}`,
+  )
+  const results = await Promise.all(
+    passwords.map((password) => checker.check(stored(BCRYPT), Buffer.from(password), inMillis(20_000))),
+  )
+  expect(results).toEqual(passwords.map((password) => password === BCRYPT.right))
+})
+
+function fixture(): URL {
+  return new URL('./fixtures/thread.mjs', import.meta.url)
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof Failure ? error.code : String(error)
+}
+
+function detailOf(error: unknown): string {
+  if (error instanceof HashError) return error.defect
+  return error instanceof Failure ? `${error.code} ${error.detail}` : String(error)
+}

@@ -1,0 +1,94 @@
+import { expect, test } from 'vitest'
+import type { StoredHash } from '../../src/domain.ts'
+import { HashError } from '../../src/hashes/format.ts'
+import { formats, readHash } from '../../src/hashes/index.ts'
+import { readVectors } from './vectors.ts'
+
+const INPUTS = 200_000
+/** Checks of mutants that are more than a digest; the rest is only read. */
+const COSTLY_CHECKS = 300
+const NOBODYS_PASSWORD = Buffer.from('no vector has this password, so nothing may match it')
+const SEED = 0x5eed
+
+test(`${INPUTS} mutants are read or refused, and none matches`, async () => {
+  const random = mulberry32(SEED)
+  const seeds = [...formats.map(({ name }) => name), 'recipe'].flatMap((name) =>
+    readVectors(name).map(({ stored }) => stored),
+  )
+  let read = 0
+  let costly = 0
+  for (let input = 0; input < INPUTS; input += 1) {
+    const stored = mutant(pick(seeds, random), seeds, random)
+    const hash = readOrRefuse(stored)
+    if (!hash) continue
+    read += 1
+    if (hash.millis >= 5) continue
+    if (hash.native || hash.millis >= 1) {
+      costly += 1
+      if (costly > COSTLY_CHECKS) continue
+    }
+    if (await hash.matches(NOBODYS_PASSWORD)) throw new Error(`input ${input} of seed ${SEED} matches`)
+  }
+  // Mutants that are all refused would test the first guard and nothing behind it.
+  expect(read).toBeGreaterThan(INPUTS / 20)
+  expect(costly).toBeGreaterThan(0)
+})
+
+function readOrRefuse(stored: StoredHash) {
+  try {
+    return readHash(stored)
+  } catch (error) {
+    if (error instanceof HashError) return undefined
+    throw error
+  }
+}
+
+type Random = () => number
+
+function mutant(stored: StoredHash, seeds: readonly StoredHash[], random: Random): StoredHash {
+  const other = pick(seeds, random)
+  const field = random()
+  if (field < 0.6) return { ...stored, encoded: mutated(stored.encoded ?? '', other.encoded ?? '', random) }
+  if (field < 0.9) return { ...stored, scheme: mutated(stored.scheme ?? '', other.scheme ?? '', random) }
+  return { ...stored, salt: mutated(stored.salt ?? '', other.salt ?? '', random) }
+}
+
+const SIGNS = [
+  ..."$.,=()'\\/+*!{}:;-_ \0\n09azAZ\u00e9\u20ac\u{1f600}",
+  '\ud800',
+  'hex(',
+  'unhex(',
+  '$pass',
+  '$salt',
+  'md5(',
+]
+const NUMBERS = ['0', '-1', '00', '99999999999999999999', '4294967296', '1e9', '0x10', '2147483648']
+
+function mutated(text: string, other: string, random: Random): string {
+  const at = Math.floor(random() * (text.length + 1))
+  const kind = Math.floor(random() * 7)
+  if (kind === 0) return text.slice(0, at)
+  if (kind === 1) return text.slice(0, at) + pick(SIGNS, random) + text.slice(at)
+  if (kind === 2) return text.slice(0, at) + pick(SIGNS, random) + text.slice(at + 1)
+  if (kind === 3) return text.slice(0, at) + other.slice(Math.floor(random() * other.length))
+  if (kind === 4) return text.replace(/\d+/g, (digits) => (random() < 0.3 ? pick(NUMBERS, random) : digits))
+  if (kind === 5) return text.slice(at) + text.slice(0, at)
+  return random() < 0.01 ? text.repeat(40) : text.toUpperCase()
+}
+
+function pick<Item>(items: readonly Item[], random: Random): Item {
+  const item = items[Math.floor(random() * items.length)]
+  if (item === undefined) throw new Error('nothing to pick from')
+  return item
+}
+
+/** A small generator with a seed, so that a failure can be repeated. */
+function mulberry32(seed: number): Random {
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}

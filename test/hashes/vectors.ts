@@ -1,0 +1,44 @@
+import { readFileSync } from 'node:fs'
+import type { StoredHash } from '../../src/domain.ts'
+
+/** A published pair of password and stored hash. `here`: where our answer is meant to differ, and why. */
+interface Published {
+  readonly id: string
+  readonly source: string
+  readonly encoded: string
+  readonly scheme?: string
+  readonly salt?: string
+  readonly login?: string
+  readonly password?: string
+  readonly passwordHex?: string
+  readonly expect: boolean
+  readonly policy?: string
+  readonly here?: { readonly expect: boolean; readonly because: string }
+}
+
+export interface Vector {
+  readonly id: string
+  readonly stored: StoredHash
+  readonly password: Buffer
+  readonly expect: boolean
+  /** Its parameters must be refused without being computed. */
+  readonly bomb: boolean
+}
+
+export function readVectors(name: string): readonly Vector[] {
+  const file = new URL(`./vectors/${name}.json`, import.meta.url)
+  const published: readonly Published[] = JSON.parse(readFileSync(file, 'utf8'))
+  return published.map(
+    ({ id, encoded, scheme, salt, login, password, passwordHex, expect, policy, here }) => ({
+      id,
+      stored: { encoded, scheme: scheme ?? null, salt: salt ?? null, login: login ?? '', id: '' },
+      password: passwordHex === undefined ? Buffer.from(password ?? '') : Buffer.from(passwordHex, 'hex'),
+      expect: here?.expect ?? expect,
+      bomb: policy === 'dos-limit',
+    }),
+  )
+}
+
+export function unsalted(encoded: string | null, scheme: string | null = null): StoredHash {
+  return { encoded, scheme, salt: null, login: '', id: '' }
+}
