@@ -128,7 +128,10 @@ test.each([
 })
 
 test('HEAD is not answered by way of GET', async () => {
-  const response = await surface().app.request('/okta/events', { method: 'HEAD', headers: { authorization: SECRET } })
+  const response = await surface().app.request('/okta/events', {
+    method: 'HEAD',
+    headers: { authorization: SECRET },
+  })
   expect([response.status, await response.text()]).toEqual([404, ''])
 })
 

@@ -32,6 +32,8 @@ interface Account {
 export interface EmbeddedOptions {
   /** Where the data lives. It outlives the server; without it everything is thrown away at `stop`. */
   readonly directory?: string
+  /** Where the socket is made; default: a new directory. To take the place of a server that was stopped. */
+  readonly socketDirectory?: string
   /** `name=value` settings of the server. */
   readonly settings?: readonly string[]
 }
@@ -45,7 +47,8 @@ const START_LIMIT_MS = 120_000
  */
 export async function startEmbedded(options: EmbeddedOptions = {}): Promise<EmbeddedPostgres> {
   const account = process.getuid?.() === 0 ? await unprivilegedAccount() : undefined
-  const scratch = await mkdtemp(join(tmpdir(), 'carryover-pg-'))
+  const scratch = options.socketDirectory ?? (await mkdtemp(join(tmpdir(), 'carryover-pg-')))
+  await mkdir(scratch, { recursive: true })
   await own(scratch, account)
   const native = await usableBinaries(scratch, account)
   const home = options.directory === undefined ? scratch : resolve(options.directory)
