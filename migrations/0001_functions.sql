@@ -98,11 +98,12 @@ begin
   limit 2;
 end $$;
 --> statement-breakpoint
+-- Names that nobody can have (null) share one subject.
 create function carryover.refusal_subject(user_id text, name text) returns text
 language sql stable
 return case
   when user_id is not null then 'user:' || user_id
-  else 'login:' || encode(carryover.login_digest(name), 'hex')
+  else 'login:' || coalesce(encode(carryover.login_digest(name), 'hex'), '')
 end;
 --> statement-breakpoint
 -- Adds to the kept counts. Rows are always taken in the order of their key, so that two transactions cannot wait

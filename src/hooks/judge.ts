@@ -34,6 +34,9 @@ export interface JudgeDeps {
   readonly notice: (seen: 'ambiguous-login' | { unusable: Classified; userId: string }) => void
 }
 
+/** Milliseconds that are kept for the record and the reply after a check. */
+const RECORD_RESERVE_MS = 200
+
 /** The verdict, once it is on disk. */
 export interface Judgement {
   readonly verdict: Verdict
@@ -79,7 +82,7 @@ async function examine(
 ): Promise<Verdict> {
   const password = usablePassword(attempt.password)
   const stored = user !== null && classified?.usable ? user.hash : deps.decoys.current()
-  const matches = await work(stored, password, attempt.deadline, deps)
+  const matches = await work(stored, password, attempt.deadline - RECORD_RESERVE_MS, deps)
   if (user === null || classified === null) return { kind: 'unknown-login' }
   if (user.status !== 'active') return { kind: 'disabled' }
   if (!classified.usable) {

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import pg from 'pg'
 import { inject } from 'vitest'
+import { expectNoPlanted } from './canaries.ts'
 
 export interface TestDatabase {
   readonly url: string
@@ -24,10 +25,26 @@ export async function testDatabase(template = 'template_carryover'): Promise<Tes
     url: url(name),
     owner,
     drop: async () => {
+      expectNoPlanted('the database', await everyRow(owner))
       await owner.end()
       await administer(`drop database ${name} with (force)`)
     },
   }
+}
+
+/** Every row of every table of ours, as text. */
+export async function everyRow(owner: pg.Client): Promise<string> {
+  const { rows: tables } = await owner.query<{ name: string }>(
+    `select format('%I.%I', schemaname, tablename) as name from pg_tables where schemaname in ('legacy', 'carryover')`,
+  )
+  const texts: string[] = []
+  for (const { name } of tables) {
+    const { rows } = await owner.query<{ text: string | null }>(
+      `select string_agg(t::text, e'\\n') as text from ${name} t`,
+    )
+    texts.push(rows[0]?.text ?? '')
+  }
+  return texts.join('\n')
 }
 
 /** `create database` copies a template that nobody may be connected to: one at a time. */

@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import { expectNoPlanted } from './canaries.ts'
 import { SECRET, TOKEN } from './service.ts'
 
 const BIN = fileURLToPath(new URL('../../dist/bin.js', import.meta.url))
@@ -81,5 +82,6 @@ export async function admin(
 ): Promise<{ status: number; text: string; json: () => Record<string, never> }> {
   const response = await fetch(base + path, { headers: { authorization: `Bearer ${TOKEN}` } })
   const text = await response.text()
+  expectNoPlanted(path, text)
   return { status: response.status, text, json: () => JSON.parse(text) }
 }

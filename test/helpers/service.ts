@@ -1,4 +1,5 @@
 import type { LogEvent } from '../../src/log.ts'
+import { expectNoPlanted, plant } from './canaries.ts'
 
 /** The longest fixed values that tests sign calls with. */
 export const SECRET = 'Bearer hook-secret-of-the-tests-0123456789'
@@ -12,6 +13,7 @@ export function logBook() {
 }
 
 export function passwordImport(username: unknown, password: unknown, eventId = 'event-1') {
+  plant(password)
   return {
     eventId,
     eventType: 'com.okta.user.credential.password.import',
@@ -52,6 +54,7 @@ export function caller(base: string, secret = SECRET) {
       body: typeof body === 'string' ? body : JSON.stringify(body),
     })
     const text = await response.text()
+    expectNoPlanted('an answer', text)
     return { status: response.status, text, json: text === '' ? undefined : JSON.parse(text) }
   }
 }

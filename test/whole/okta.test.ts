@@ -19,6 +19,8 @@ const verdict = (word: string) => ({
   commands: [{ type: 'com.okta.action.update', value: { credential: word } }],
 })
 
+const RIGHT = 'Right-pa55word'
+
 let db: TestDatabase
 let service: ServiceProcess
 let post: ReturnType<typeof caller>
@@ -43,26 +45,26 @@ beforeAll(async () => {
     {
       id: '4',
       login: 'off@example.com',
-      password_hash: md5('right'),
+      password_hash: md5(RIGHT),
       hash_scheme: 'md5',
       status: 'disabled',
     },
     { id: '5', login: 'odd@example.com', password_hash: '{ODD}x' },
     { id: '6', login: 'dear@example.com', password_hash: `$2b$31$${'a'.repeat(53)}` },
-    { id: '7', login: 'guessed@example.com', password_hash: md5('right'), hash_scheme: 'md5' },
-    { id: '8', login: 'moved@example.com', password_hash: md5('right'), hash_scheme: 'md5' },
+    { id: '7', login: 'guessed@example.com', password_hash: md5(RIGHT), hash_scheme: 'md5' },
+    { id: '8', login: 'moved@example.com', password_hash: md5(RIGHT), hash_scheme: 'md5' },
     {
       id: '9',
       login: 'twin@example.com',
       email: 'both@example.com',
-      password_hash: md5('right'),
+      password_hash: md5(RIGHT),
       hash_scheme: 'md5',
     },
     {
       id: '10',
       login: 'twin2@example.com',
       email: 'both@example.com',
-      password_hash: md5('right'),
+      password_hash: md5(RIGHT),
       hash_scheme: 'md5',
     },
   ])
@@ -125,17 +127,17 @@ test('plays the verification of the event hook and the official delivery', async
 describe('verdicts', () => {
   test.each([
     { title: 'a wrong password', login: 'isaac.brock@example.com', password: 'okta' },
-    { title: 'an unknown login', login: 'nobody@example.com', password: 'right' },
-    { title: 'a disabled user', login: 'off@example.com', password: 'right' },
-    { title: 'a hash that nothing can read', login: 'odd@example.com', password: 'right' },
-    { title: 'a hash that costs too much', login: 'dear@example.com', password: 'right' },
-    { title: 'an e-mail address of two users', login: 'both@example.com', password: 'right' },
+    { title: 'an unknown login', login: 'nobody@example.com', password: RIGHT },
+    { title: 'a disabled user', login: 'off@example.com', password: RIGHT },
+    { title: 'a hash that nothing can read', login: 'odd@example.com', password: RIGHT },
+    { title: 'a hash that costs too much', login: 'dear@example.com', password: RIGHT },
+    { title: 'an e-mail address of two users', login: 'both@example.com', password: RIGHT },
     { title: 'an empty password', login: 'twin@example.com', password: '' },
-    { title: 'a password with NUL', login: 'twin@example.com', password: 'right\0' },
+    { title: 'a password with NUL', login: 'twin@example.com', password: `${RIGHT}\0` },
     { title: 'a password of 5000 bytes', login: 'twin@example.com', password: 'x'.repeat(5000) },
     { title: 'a password that is not valid Unicode', login: 'twin@example.com', password: '\ud800' },
-    { title: 'a login with NUL', login: 'twin\0', password: 'right' },
-    { title: 'a login of 5000 characters', login: 'x'.repeat(5000), password: 'right' },
+    { title: 'a login with NUL', login: 'twin\0', password: RIGHT },
+    { title: 'a login of 5000 characters', login: 'x'.repeat(5000), password: RIGHT },
   ])('$title is UNVERIFIED', async ({ login, password }) => {
     const { status, json } = await post('/okta/password-import', passwordImport(login, password))
     expect([status, json]).toEqual([200, verdict('UNVERIFIED')])
@@ -143,11 +145,11 @@ describe('verdicts', () => {
 
   test('the same again gives the same verdict again', async () => {
     for (let at = 0; at < 3; at++) {
-      expect(
-        (await post('/okta/password-import', passwordImport(' Twin@Example.com ', 'right'))).json,
-      ).toEqual(verdict('VERIFIED'))
+      expect((await post('/okta/password-import', passwordImport(' Twin@Example.com ', RIGHT))).json).toEqual(
+        verdict('VERIFIED'),
+      )
     }
-    expect((await post('/okta/password-import', passwordImport('twin2@example.com', 'right'))).json).toEqual(
+    expect((await post('/okta/password-import', passwordImport('twin2@example.com', RIGHT))).json).toEqual(
       verdict('VERIFIED'),
     )
   })
@@ -165,9 +167,9 @@ describe('verdicts', () => {
   test('ten wrong guesses are checked, then even the right password is refused, and the history says why', async () => {
     for (let at = 0; at < 10; at++)
       await post('/okta/password-import', passwordImport('guessed@example.com', `guess ${at}`))
-    expect(
-      (await post('/okta/password-import', passwordImport('guessed@example.com', 'right'))).json,
-    ).toEqual(verdict('UNVERIFIED'))
+    expect((await post('/okta/password-import', passwordImport('guessed@example.com', RIGHT))).json).toEqual(
+      verdict('UNVERIFIED'),
+    )
     const history = (await admin(service.adminUrl, '/users/guessed@example.com')).json() as unknown as {
       state: string
       history: { verdict: string }[]
@@ -185,7 +187,7 @@ test('from the first sign-in to the confirmation', async () => {
     registration: 'DENY',
   })
   expect(await state()).toBe('unmigrated')
-  expect((await post('/okta/password-import', passwordImport('moved@example.com', 'right'))).json).toEqual(
+  expect((await post('/okta/password-import', passwordImport('moved@example.com', RIGHT))).json).toEqual(
     verdict('VERIFIED'),
   )
   expect(await state()).toBe('verified')
@@ -199,7 +201,7 @@ test('from the first sign-in to the confirmation', async () => {
   expect((await post('/okta/events', events)).status).toBe(204)
   expect((await post('/okta/events', events)).status).toBe(204)
   expect(await state()).toBe('migrated')
-  expect((await post('/okta/password-import', passwordImport('moved@example.com', 'right'))).json).toEqual(
+  expect((await post('/okta/password-import', passwordImport('moved@example.com', RIGHT))).json).toEqual(
     verdict('UNVERIFIED'),
   )
   expect((await post('/okta/registration', signUp('moved@example.com'))).json.commands[0].value).toEqual({

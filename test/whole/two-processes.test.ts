@@ -25,8 +25,8 @@ async function expectRecorded(answers: readonly { id: string; verified: boolean 
 }
 
 test('2,000 sign-ins at once over 500 users and two processes, one killed in the middle: nothing answered is lost, and the counts are exact', async () => {
-  const one = await startProcess(db.url, { LOG_LEVEL: 'error' })
-  const two = await startProcess(db.url, { LOG_LEVEL: 'error' })
+  const one = await startProcess(db.url)
+  const two = await startProcess(db.url)
   const posts = [caller(one.hooksUrl), caller(two.hooksUrl)]
   const answers: { id: string; verified: boolean }[] = []
   const statuses = new Map<number | 'lost', number>()
