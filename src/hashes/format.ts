@@ -25,7 +25,7 @@ export interface ReadHash {
   matches(password: Uint8Array): boolean | Promise<boolean>
 }
 
-/** One family of stored hashes that can be told from the stored string. */
+/** One family of stored hashes. */
 export interface HashFormat {
   /** Recorded with every outcome and used as a metric label, so it is never renamed. */
   readonly name: string
@@ -35,11 +35,14 @@ export interface HashFormat {
   readonly note?: string
   /** A hash of ordinary cost that nobody knows the password of: documentation, and the first decoy. */
   readonly example: string
-  /** Claims stored strings by shape alone. No two formats may claim the same string. */
+  /** Claims stored strings by shape alone. No two formats that are told by their shape may claim the same string. */
   readonly shape: RegExp
+  /** The shape fits other families too (a bare digest): only a `hash_scheme` that names the format makes it one. */
+  readonly byNameOnly?: true
   /**
    * Reads a claimed string, or throws HashError. Costs above the ceiling are refused here, so that
-   * nobody can reach the work without passing the bounds.
+   * nobody can reach the work without passing the bounds. `stored` is for families that take the salt, the login
+   * or the id from the row.
    */
-  read(encoded: string): ReadHash
+  read(encoded: string, stored: StoredHash): ReadHash
 }

@@ -7,7 +7,7 @@ import { HashError } from './format.ts'
 import { readRecipe, recipeExample, recipeOfDigest } from './recipe.ts'
 import { digests } from './recipe-functions.ts'
 
-/** Every family that can be told by its shape. One line each; no two may claim the same string. */
+/** Every family, one line each. */
 export const formats: readonly HashFormat[] = [bcrypt, argon2]
 
 /** The longest known format, SCRAM with several digests, takes about 400. */
@@ -25,9 +25,9 @@ const MISSING = /^(?:\s*|null|\\n)$/i
 export function readHash(stored: StoredHash): ReadHash {
   const encoded = presentHash(stored.encoded)
   const scheme = stored.scheme?.trim() ?? ''
-  if (scheme === '') return detected(encoded).read(encoded)
+  if (scheme === '') return detected(encoded).read(encoded, stored)
   const format = formatNamed(scheme)
-  if (format) return readClaimed(format, encoded)
+  if (format) return readClaimed(format, encoded, stored)
   const digest = recipeOfDigest(scheme)
   if (digest !== undefined) return readRecipe(digest, stored, encoded)
   // With its blanks, so that the places in messages are those in the row.
@@ -41,7 +41,7 @@ export function readHash(stored: StoredHash): ReadHash {
 /** A stored hash of this scheme that nobody knows a password of; of ordinary bcrypt when there is no such scheme. */
 export function exampleStored(scheme: string): StoredHash {
   const format = formatNamed(scheme)
-  if (format) return detectable(format.example)
+  if (format) return exampleOf(format)
   try {
     return recipeExample(recipeOfDigest(scheme) ?? scheme)
   } catch {
@@ -59,11 +59,11 @@ export interface ListedScheme {
 /** Every scheme that can be checked, for people to read. */
 export function listSchemes(): readonly ListedScheme[] {
   return [
-    ...formats.map(({ name, example, note }) => ({
+    ...formats.map(({ name, example, note, byNameOnly }) => ({
       name,
       example,
       ...(note === undefined ? {} : { note }),
-      told: 'by its shape' as const,
+      told: byNameOnly ? ('by hash_scheme' as const) : ('by its shape' as const),
     })),
     ...Array.from(digests.keys(), (name) => byHashScheme(name, 'without salt; hexadecimal or base64')),
     byHashScheme('sha256($salt.$pass)', 'an example of a recipe; see docs/schemes.md for the notation'),
@@ -85,7 +85,7 @@ function presentHash(encoded: string | null): string {
 }
 
 function detected(encoded: string): HashFormat {
-  const format = formats.find(({ shape }) => shape.test(encoded))
+  const format = formats.find(({ shape, byNameOnly }) => !byNameOnly && shape.test(encoded))
   if (format) return format
   if (isBareDigest(encoded)) {
     throw new HashError(
@@ -109,9 +109,13 @@ function formatNamed(scheme: string): HashFormat | undefined {
   return formats.find((format) => format.name === name || format.aliases?.includes(name))
 }
 
-function readClaimed(format: HashFormat, encoded: string): ReadHash {
-  if (format.shape.test(encoded)) return format.read(encoded)
+function readClaimed(format: HashFormat, encoded: string, stored: StoredHash): ReadHash {
+  if (format.shape.test(encoded)) return format.read(encoded, stored)
   throw new HashError('malformed', `not of the shape that ${format.name} hashes have`)
+}
+
+function exampleOf({ name, example, byNameOnly }: HashFormat): StoredHash {
+  return { ...detectable(example), scheme: byNameOnly ? name : null }
 }
 
 function detectable(encoded: string): StoredHash {

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs'
-import type { StoredHash } from '../../src/domain.ts'
+import type { Defect, StoredHash } from '../../src/domain.ts'
 
 /** A published pair of password and stored hash. `here`: where our answer is meant to differ, and why. */
 interface Published {
@@ -13,6 +13,8 @@ interface Published {
   readonly passwordHex?: string
   readonly expect: boolean
   readonly policy?: string
+  /** Why reading it must fail. */
+  readonly defect?: Defect
   readonly here?: { readonly expect: boolean; readonly because: string }
 }
 
@@ -23,18 +25,21 @@ export interface Vector {
   readonly expect: boolean
   /** Its parameters must be refused without being computed. */
   readonly bomb: boolean
+  /** Why reading it must fail. */
+  readonly defect: Defect | undefined
 }
 
 export function readVectors(name: string): readonly Vector[] {
   const file = new URL(`./vectors/${name}.json`, import.meta.url)
   const published: readonly Published[] = JSON.parse(readFileSync(file, 'utf8'))
   return published.map(
-    ({ id, encoded, scheme, salt, login, password, passwordHex, expect, policy, here }) => ({
+    ({ id, encoded, scheme, salt, login, password, passwordHex, expect, policy, here, defect }) => ({
       id,
       stored: { encoded, scheme: scheme ?? null, salt: salt ?? null, login: login ?? '', id: '' },
       password: passwordHex === undefined ? Buffer.from(password ?? '') : Buffer.from(passwordHex, 'hex'),
       expect: here?.expect ?? expect,
       bomb: policy === 'dos-limit',
+      defect,
     }),
   )
 }
