@@ -1,6 +1,8 @@
 import { performance } from 'node:perf_hooks'
 import type { StoredHash } from '../domain.ts'
 import { Failure } from '../errors.ts'
+import type { HashContext } from '../hashes/context.ts'
+import { NO_CONTEXT } from '../hashes/context.ts'
 import type { ReadHash } from '../hashes/format.ts'
 import { HashError } from '../hashes/format.ts'
 import { readHash } from '../hashes/index.ts'
@@ -30,6 +32,8 @@ export interface Checker {
 export interface CheckerOptions {
   /** How many checks may run at once: the number of cores that hash work may take. */
   readonly threads: number
+  /** The operator's recipes and secrets, for the threads as for this one. */
+  readonly context?: HashContext
   /** Another script for the threads, for tests of crashes. */
   readonly script?: URL
   /** Another finding about the native module, for tests without it. */
@@ -38,12 +42,13 @@ export interface CheckerOptions {
 
 export function createChecker({
   threads,
+  context = NO_CONTEXT,
   script,
   argon2Loads: probe = argon2Loads,
 }: CheckerOptions): Checker {
   const estimates = createEstimates()
   const argon2Works = probe()
-  const pool = createPool(threads, script)
+  const pool = createPool(threads, context, script)
 
   async function onThread(hash: ReadHash, stored: StoredHash, password: Uint8Array, deadline: number) {
     const { scheme, millis } = hash
@@ -67,7 +72,7 @@ export function createChecker({
 
   return {
     check: async (stored, password, deadline) => {
-      const hash = readHash(stored)
+      const hash = readHash(stored, context)
       const own = ownMemory(password)
       try {
         if (hash.native === 'argon2' && !(await argon2Works))

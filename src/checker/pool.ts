@@ -1,6 +1,7 @@
 import { performance } from 'node:perf_hooks'
 import type { StoredHash } from '../domain.ts'
 import { Failure } from '../errors.ts'
+import type { HashContext } from '../hashes/context.ts'
 import type { Answered, Thread } from './thread.ts'
 import { startThread } from './thread.ts'
 
@@ -48,7 +49,7 @@ interface Seat {
   pause: NodeJS.Timeout | undefined
 }
 
-export function createPool(threads: number, script?: URL): Pool {
+export function createPool(threads: number, context: HashContext, script?: URL): Pool {
   const seats = Array.from(
     { length: threads },
     (): Seat => ({ thread: undefined, ready: false, job: undefined, pause: undefined }),
@@ -80,7 +81,7 @@ export function createPool(threads: number, script?: URL): Pool {
       },
       ended: () => vacate(seat),
     }
-    seat.thread = startThread(events, script)
+    seat.thread = startThread(events, context, script)
   }
 
   /** The thread of a seat is gone: its job gets another chance, the seat another thread. */

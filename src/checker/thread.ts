@@ -1,4 +1,5 @@
 import { Worker } from 'node:worker_threads'
+import type { HashContext } from '../hashes/context.ts'
 import type { Answer, Question } from './messages.ts'
 
 /** What the JavaScript of a check may take. Argon2's own memory is outside, and bounded by its format. */
@@ -23,9 +24,15 @@ export interface ThreadEvents {
   ended(): void
 }
 
-export function startThread(events: ThreadEvents, script: URL = SCRIPT): Thread {
-  // Threads need neither the arguments nor the secrets of the process.
-  const worker = new Worker(script, { resourceLimits: LIMITS, env: {}, argv: [], execArgv: [] })
+export function startThread(events: ThreadEvents, context: HashContext, script: URL = SCRIPT): Thread {
+  // Threads need neither the arguments nor the environment of the process; of its secrets only those of recipes.
+  const worker = new Worker(script, {
+    resourceLimits: LIMITS,
+    env: {},
+    argv: [],
+    execArgv: [],
+    workerData: context,
+  })
   worker.on('message', (answer: Answer) => {
     if (answer.kind === 'ready') events.ready()
     else events.answered(answer)

@@ -1,16 +1,19 @@
 import { performance } from 'node:perf_hooks'
-import { parentPort } from 'node:worker_threads'
+import { parentPort, workerData } from 'node:worker_threads'
 import { Failure } from '../errors.ts'
+import { copiedContext } from '../hashes/context.ts'
 import { HashError } from '../hashes/format.ts'
 import { readHash } from '../hashes/index.ts'
 import { asFailure } from './failure.ts'
 import type { Answer, Question } from './messages.ts'
 
+const context = copiedContext(workerData)
+
 /** The thread: one question at a time, one answer for each. */
 async function answerTo({ stored, password }: Question): Promise<Answer> {
   try {
     const started = performance.now()
-    const matches = await readHash(stored).matches(password)
+    const matches = await readHash(stored, context).matches(password)
     return { kind: 'verdict', matches, millis: performance.now() - started }
   } catch (error) {
     if (error instanceof HashError) return { kind: 'unusable', defect: error.defect }

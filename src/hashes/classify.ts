@@ -1,4 +1,6 @@
 import type { Defect, StoredHash } from '../domain.ts'
+import type { HashContext } from './context.ts'
+import { NO_CONTEXT } from './context.ts'
 import { HashError, type ReadHash } from './format.ts'
 import { formats, readHash } from './index.ts'
 
@@ -8,9 +10,9 @@ export type Classified =
   | { readonly usable: false; readonly scheme: string; readonly defect: Defect }
 
 /** Never throws. A hash that cannot be used counts under its format's name where its shape tells it, else `unknown`. */
-export function classify(stored: StoredHash): Classified {
+export function classify(stored: StoredHash, context: HashContext = NO_CONTEXT): Classified {
   try {
-    const read = readHash(stored)
+    const read = readHash(stored, context)
     return { usable: true, scheme: read.scheme, read }
   } catch (error) {
     if (!(error instanceof HashError)) throw error

@@ -1,4 +1,5 @@
 import type { Defect, StoredHash } from '../domain.ts'
+import type { HashContext } from './context.ts'
 
 /** A stored hash that cannot be used. The message never contains any part of the hash. */
 export class HashError extends Error {
@@ -42,7 +43,7 @@ export interface HashFormat {
   /**
    * Reads a claimed string, or throws HashError. Costs above the ceiling are refused here, so that
    * nobody can reach the work without passing the bounds. `stored` is for families that take the salt, the login
-   * or the id from the row.
+   * or the id from the row, `context` for those that need a secret of the operator's.
    */
-  read(encoded: string, stored: StoredHash): ReadHash
+  read(encoded: string, stored: StoredHash, context: HashContext): ReadHash
 }

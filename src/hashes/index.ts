@@ -1,9 +1,12 @@
 import type { StoredHash } from '../domain.ts'
 import { argon2 } from './argon2.ts'
 import { bcrypt } from './bcrypt.ts'
+import type { HashContext } from './context.ts'
+import { NO_CONTEXT } from './context.ts'
 import { bytesOfBase64, bytesOfHex } from './encodings.ts'
 import type { HashFormat, ReadHash } from './format.ts'
 import { HashError } from './format.ts'
+import { namedExample, namedRecipe, namedRecipes, readNamed } from './named-recipes.ts'
 import { readRecipe, recipeExample, recipeOfDigest } from './recipe.ts'
 import { digests } from './recipe-functions.ts'
 
@@ -20,18 +23,23 @@ const MISSING = /^(?:\s*|null|\\n)$/i
 
 /**
  * Reads a stored hash. Throws HashError and nothing else, whatever the row holds, and does no work. The scheme
- * is a format's name, a digest's name or a recipe; without one it is told by the shape. Never guessed.
+ * is a format's name, a digest's name, the name of a recipe or a recipe; without one it is told by the shape. Never
+ * guessed.
  */
-export function readHash(stored: StoredHash): ReadHash {
+export function readHash(stored: StoredHash, context: HashContext = NO_CONTEXT): ReadHash {
   const encoded = presentHash(stored.encoded)
   const scheme = stored.scheme?.trim() ?? ''
-  if (scheme === '') return detected(encoded).read(encoded, stored)
+  if (scheme === '') return detected(encoded).read(encoded, stored, context)
   const format = formatNamed(scheme)
-  if (format) return readClaimed(format, encoded, stored)
+  if (format) return readClaimed(format, encoded, stored, context)
+  const named = namedRecipe(scheme)
+  if (named) return readNamed(named, encoded, stored, context)
   const digest = recipeOfDigest(scheme)
-  if (digest !== undefined) return readRecipe(digest, stored, encoded)
+  if (digest !== undefined) return readRecipe(digest, stored, encoded, context)
+  const own = ownRecipe(scheme, context)
+  if (own) return readRecipe(own.recipe, stored, encoded, context, own.name)
   // With its blanks, so that the places in messages are those in the row.
-  if (stored.scheme?.includes('(')) return readRecipe(stored.scheme, stored, encoded)
+  if (stored.scheme?.includes('(')) return readRecipe(stored.scheme, stored, encoded, context)
   throw new HashError(
     'unknown-scheme',
     'hash_scheme is the name of a format or of a digest, a recipe, or empty',
@@ -39,14 +47,24 @@ export function readHash(stored: StoredHash): ReadHash {
 }
 
 /** A stored hash of this scheme that nobody knows a password of; of ordinary bcrypt when there is no such scheme. */
-export function exampleStored(scheme: string): StoredHash {
+export function exampleStored(scheme: string, context: HashContext = NO_CONTEXT): StoredHash {
   const format = formatNamed(scheme)
   if (format) return exampleOf(format)
+  const named = namedRecipe(scheme)
+  if (named) return namedExample(named)
+  const own = ownRecipe(scheme, context)
   try {
-    return recipeExample(recipeOfDigest(scheme) ?? scheme)
+    return own ? recipeExample(own.recipe, own.name) : recipeExample(recipeOfDigest(scheme) ?? scheme)
   } catch {
     return detectable(bcrypt.example)
   }
+}
+
+/** Whether a name is taken, so that no recipe of the operator's may have it. */
+export function isSchemeName(name: string): boolean {
+  return (
+    formatNamed(name) !== undefined || namedRecipe(name) !== undefined || recipeOfDigest(name) !== undefined
+  )
 }
 
 export interface ListedScheme {
@@ -65,6 +83,9 @@ export function listSchemes(): readonly ListedScheme[] {
       ...(note === undefined ? {} : { note }),
       told: byNameOnly ? ('by hash_scheme' as const) : ('by its shape' as const),
     })),
+    ...namedRecipes.map(({ name, recipes, note }) =>
+      byHashScheme(name, [...(note === undefined ? [] : [note]), `\`${recipes[0]}\``].join(': ')),
+    ),
     ...Array.from(digests.keys(), (name) => byHashScheme(name, 'without salt; hexadecimal or base64')),
     byHashScheme('sha256($salt.$pass)', 'an example of a recipe; see docs/schemes.md for the notation'),
   ]
@@ -109,8 +130,19 @@ function formatNamed(scheme: string): HashFormat | undefined {
   return formats.find((format) => format.name === name || format.aliases?.includes(name))
 }
 
-function readClaimed(format: HashFormat, encoded: string, stored: StoredHash): ReadHash {
-  if (format.shape.test(encoded)) return format.read(encoded, stored)
+function ownRecipe(scheme: string, { recipes }: HashContext): { name: string; recipe: string } | undefined {
+  const name = scheme.toLowerCase()
+  const recipe = recipes.get(name)
+  return recipe === undefined ? undefined : { name, recipe }
+}
+
+function readClaimed(
+  format: HashFormat,
+  encoded: string,
+  stored: StoredHash,
+  context: HashContext,
+): ReadHash {
+  if (format.shape.test(encoded)) return format.read(encoded, stored, context)
   throw new HashError('malformed', `not of the shape that ${format.name} hashes have`)
 }
 

@@ -1,5 +1,8 @@
-import { createHash, createHmac } from 'node:crypto'
+import { pbkdf2Sync, scryptSync } from 'node:crypto'
+import type { Digest } from './digests/digest.ts'
+import { digestFunctions } from './digests/digest.ts'
 import { bytesOfBase64, bytesOfHex, textOfUtf8 } from './encodings.ts'
+import { HashError } from './format.ts'
 
 const NOTHING = Buffer.alloc(0)
 
@@ -11,27 +14,31 @@ export type Form = 'raw' | 'hex' | 'base64' | 'open'
 
 /** One function of the notation. Bytes in, bytes out; null when the bytes cannot be read that way. */
 export interface RecipeFunction {
-  /** What stands between its parentheses. */
-  readonly takes: readonly ('bytes' | 'number')[]
+  /** What stands between its parentheses. A number is a place or a length, a count is a cost. */
+  readonly takes: readonly ('bytes' | 'number' | 'count')[]
+  /** Throws HashError for counts and lengths that are out of bounds. */
+  check?(numbers: readonly number[]): void
   apply(values: readonly Buffer[], numbers: readonly number[]): Buffer | null
   /** Bytes of the longest result for arguments of these lengths; exact for every form but `open`. */
   longest(lengths: readonly number[], numbers: readonly number[]): number
   form(argument: Form): Form
+  /** Milliseconds on one core for arguments of these lengths; absent: it only reads them once. */
+  millis?(lengths: readonly number[], numbers: readonly number[]): number
 }
 
-/** The bytes of a digest. One line makes the digest, its HMAC and the scheme of its name. */
-export const digests: ReadonlyMap<string, number> = new Map([
-  ['md5', 16],
-  ['sha1', 20],
-  ['sha224', 28],
-  ['sha256', 32],
-  ['sha384', 48],
-  ['sha512', 64],
-])
+/** The bytes of every digest: each has an HMAC and is a scheme of its own name. */
+export const digests: ReadonlyMap<string, number> = new Map(
+  Array.from(digestFunctions, ([name, { bytes }]) => [name, bytes]),
+)
 
 export const recipeFunctions: ReadonlyMap<string, RecipeFunction> = new Map([
-  ...Array.from(digests, ([name, bytes]) => [name, digest(name, bytes)] as const),
-  ...Array.from(digests, ([name, bytes]) => [`hmac_${name}`, hmac(name, bytes)] as const),
+  ...Array.from(digestFunctions, ([name, found]) => [name, digest(found)] as const),
+  ...Array.from(digestFunctions, ([name, found]) => [`hmac_${name}`, hmac(found)] as const),
+  ...Array.from(digestFunctions).flatMap(([name, found]) => {
+    const derived = pbkdf2(found)
+    return derived ? [[`pbkdf2_${name}`, derived] as const] : []
+  }),
+  ['scrypt', scrypt()],
   ['hex', hexadecimal((text) => text)],
   ['HEX', hexadecimal((text) => text.toUpperCase())],
   [
@@ -62,22 +69,84 @@ export const recipeFunctions: ReadonlyMap<string, RecipeFunction> = new Map([
   ],
 ] satisfies (readonly [string, RecipeFunction])[])
 
-function digest(name: string, bytes: number): RecipeFunction {
+function digest({ bytes, millisPerByte, digest: made }: Digest): RecipeFunction {
   return {
     takes: ['bytes'],
-    apply: ([message = NOTHING]) => createHash(name).update(message).digest(),
+    apply: ([message = NOTHING]) => made(message),
     longest: () => bytes,
     form: () => 'raw',
+    millis: ([length = 0]) => (length + BLOCK_BYTES) * millisPerByte,
   }
 }
 
-function hmac(name: string, bytes: number): RecipeFunction {
+/** The padding fills one block, and in HMAC the keys fill two. */
+const BLOCK_BYTES = 64
+
+function hmac({ bytes, millisPerByte, hmac: made }: Digest): RecipeFunction {
   return {
     takes: ['bytes', 'bytes'],
-    apply: ([key = NOTHING, message = NOTHING]) => createHmac(name, key).update(message).digest(),
+    apply: ([key = NOTHING, message = NOTHING]) => made(key, message),
     longest: () => bytes,
     form: () => 'raw',
+    millis: ([key = 0, message = 0]) => (key + message + 4 * BLOCK_BYTES) * millisPerByte,
   }
+}
+
+/** The ceiling for PBKDF2 whatever the digest; the time it takes is bounded besides. */
+const MAX_PBKDF2_ROUNDS = 3_000_000
+/** SolarWinds Orion derives 1,024 bytes and hashes them. */
+const DERIVED_BYTES = { least: 8, most: 1024 }
+
+function pbkdf2({ native, bytes, millisPerRound }: Digest): RecipeFunction | undefined {
+  if (native === undefined || millisPerRound === undefined) return undefined
+  return {
+    takes: ['bytes', 'bytes', 'count', 'number'],
+    check: ([rounds = 0, length = 0]) => {
+      if (rounds > MAX_PBKDF2_ROUNDS) {
+        throw new HashError('too-costly', `a recipe may have at most ${MAX_PBKDF2_ROUNDS} rounds of PBKDF2`)
+      }
+      checkDerived(length)
+    },
+    apply: ([password = NOTHING, salt = NOTHING], [rounds = 1, length = 8]) =>
+      pbkdf2Sync(password, salt, rounds, length, native),
+    longest: (_lengths, [, length = 0]) => length,
+    form: () => 'raw',
+    millis: (_lengths, [rounds = 0, length = 0]) => rounds * Math.ceil(length / bytes) * millisPerRound,
+  }
+}
+
+/** 128 * n * r bytes are held at once. */
+const MAX_SCRYPT_BYTES = 256 * 1024 * 1024
+const MAX_SCRYPT = { n: 2 ** 18, r: 16, p: 10 }
+/** One block of 128 bytes, written and read: n = 16384, r = 8, p = 1 takes about 35 ms. */
+const MILLIS_PER_SCRYPT_BLOCK = 0.00027
+
+function scrypt(): RecipeFunction {
+  return {
+    takes: ['bytes', 'bytes', 'count', 'count', 'count', 'number'],
+    check: ([n = 0, r = 0, p = 0, length = 0]) => {
+      if (n < 2 || !Number.isInteger(Math.log2(n)))
+        throw new HashError('bad-recipe', 'the n of scrypt is a power of two')
+      if (n > MAX_SCRYPT.n || r > MAX_SCRYPT.r || p > MAX_SCRYPT.p || 128 * n * r > MAX_SCRYPT_BYTES)
+        throw new HashError(
+          'too-costly',
+          `scrypt may have at most n ${MAX_SCRYPT.n}, r ${MAX_SCRYPT.r}, p ${MAX_SCRYPT.p} and 256 MiB`,
+        )
+      checkDerived(length)
+    },
+    apply: ([password = NOTHING, salt = NOTHING], [n = 2, r = 1, p = 1, length = 8]) =>
+      // OpenSSL counts the blocks of every p and some more.
+      scryptSync(password, salt, length, { N: n, r, p, maxmem: 128 * r * (n + p + 2) + 65_536 }),
+    longest: (_lengths, [, , , length = 0]) => length,
+    form: () => 'raw',
+    millis: (_lengths, [n = 0, r = 0, p = 0]) => n * r * p * MILLIS_PER_SCRYPT_BLOCK,
+  }
+}
+
+function checkDerived(length: number): void {
+  const { least, most } = DERIVED_BYTES
+  if (length < least || length > most)
+    throw new HashError('bad-recipe', `a derived key has ${least} to ${most} bytes`)
 }
 
 function hexadecimal(cased: (text: string) => string): RecipeFunction {

@@ -1,3 +1,4 @@
+import { digestFunctions } from './digests/digest.ts'
 import { HashError } from './format.ts'
 import type { RecipeFunction } from './recipe-functions.ts'
 import { recipeFunctions } from './recipe-functions.ts'
@@ -9,12 +10,28 @@ const MAX_NODES = 64
 /** A length or a place inside a value; no value is longer than 64 KiB. */
 const MAX_NUMBER = 65_535
 
-/** What a recipe may name. */
-export const variables = ['pass', 'salt', 'login', 'id'] as const
-export type Variable = (typeof variables)[number]
+/** A cost: rounds, and the parameters of scrypt. What is affordable is another question. */
+const MAX_COUNT = 10_000_000
+/** No store is known to repeat a plain digest more often; the time it takes is bounded besides. */
+const MAX_ROUNDS = 1_000_000
+
+/** What a recipe may name besides `$secret_NAME`, which `$pepper` is short for. */
+const VARIABLES = ['pass', 'salt', 'salt2', 'login', 'id', 'pepper'] as const
+/** The value of the round before, inside of `repeat`. */
+export const RUNNING = '_'
+const SECRET = /^secret_[a-z0-9_]+$/
+
+/** A stored string of these is checked against the bytes that the recipe inside makes. */
+export type Around = 'bcrypt' | 'argon2'
+
+/** `bcrypt(hex(sha256($pass)))` is the node `hex(sha256($pass))` with bcrypt around it. */
+export interface ParsedRecipe {
+  readonly around: Around | null
+  readonly node: RecipeNode
+}
 
 export type RecipeNode =
-  | { readonly kind: 'variable'; readonly name: Variable }
+  | { readonly kind: 'variable'; readonly name: string }
   | { readonly kind: 'text'; readonly bytes: Buffer; readonly source: string }
   | { readonly kind: 'joined'; readonly parts: readonly RecipeNode[] }
   | {
@@ -24,6 +41,12 @@ export type RecipeNode =
       readonly values: readonly RecipeNode[]
       readonly numbers: readonly number[]
     }
+  | {
+      readonly kind: 'repeat'
+      readonly rounds: number
+      readonly step: RecipeNode
+      readonly first: RecipeNode
+    }
 
 /** A reading position in the text of a recipe, with what has been used of the bounds. */
 interface Cursor {
@@ -31,40 +54,76 @@ interface Cursor {
   at: number
   depth: number
   nodes: number
+  /** How many steps of `repeat` it is inside of. */
+  steps: number
 }
 
 /**
  * Reads a recipe such as `md5($salt.hex(md5($pass)))`:
  *
+ *     recipe   = joined | ( "bcrypt" | "argon2" ) "(" joined ")"
  *     joined   = value { "." value }
  *     value    = "$" name | "'" text "'" | function "(" argument { "," argument } ")"
+ *              | "repeat" "(" digits "," ( digest | joined ) "," joined ")"
  *     argument = joined | digits
  *
- * Text knows the escapes \' \\ \0 \n \r \t. Throws HashError with the place and what was expected there.
+ * Text knows the escapes \' \\ \0 \n \r \t.
+ *
+ * `repeat(n, step, x)` makes x and then takes the step n more times; in the step `$_` is the value so far, and the
+ * name of a digest alone is a step over `$_`. So Symfony's 5,000 rounds are one, and 4,999 further ones:
+ *
+ *     repeat(4999, sha512($_.$pass.'{'.$salt.'}'), sha512($pass.'{'.$salt.'}'))
+ *
+ * and FSHP 1 of 4,096 rounds is `repeat(4095, sha256, sha256($salt.$pass))`.
+ *
+ * Throws HashError with the place and what was expected there.
  */
-export function parseRecipe(text: string): RecipeNode {
+export function parseRecipe(text: string): ParsedRecipe {
   if (text.length > MAX_RECIPE_CHARACTERS) {
     throw new HashError('bad-recipe', `a recipe has at most ${MAX_RECIPE_CHARACTERS} characters`)
   }
-  const cursor: Cursor = { text, at: 0, depth: 0, nodes: 0 }
+  const cursor: Cursor = { text, at: 0, depth: 0, nodes: 0, steps: 0 }
+  const around = acceptsAround(cursor)
   const node = joined(cursor)
+  if (around !== null) requires(cursor, ')')
   skipBlanks(cursor)
-  if (cursor.at < text.length) throw expected(cursor, 'a full stop or the end')
-  return node
+  if (cursor.at < text.length) throw expected(cursor, around === null ? 'a full stop or the end' : 'the end')
+  return { around, node }
+}
+
+/** Only a whole recipe can be of bcrypt or Argon2, because their salt and cost are in the stored string. */
+function acceptsAround(cursor: Cursor): Around | null {
+  skipBlanks(cursor)
+  const [word, name] = match(cursor, /(bcrypt|argon2)[ \t\r\n]*\(/y)
+  if (name !== 'bcrypt' && name !== 'argon2') return null
+  cursor.at += word.length
+  return name
 }
 
 /** The recipe as it is recorded: without blanks, and with texts as they were written. */
-export function printRecipe(node: RecipeNode): string {
+export function printRecipe({ around, node }: ParsedRecipe): string {
+  return around === null ? printNode(node) : `${around}(${printNode(node)})`
+}
+
+function printNode(node: RecipeNode): string {
   switch (node.kind) {
     case 'variable':
       return `$${node.name}`
     case 'text':
       return node.source
     case 'joined':
-      return node.parts.map(printRecipe).join('.')
+      return node.parts.map(printNode).join('.')
     case 'call':
-      return `${node.name}(${[...node.values.map(printRecipe), ...node.numbers].join(',')})`
+      return `${node.name}(${[...node.values.map(printNode), ...node.numbers].join(',')})`
+    case 'repeat':
+      return `repeat(${node.rounds},${printStep(node.step)},${printNode(node.first)})`
   }
+}
+
+function printStep(step: RecipeNode): string {
+  const text = printNode(step)
+  const bare = /^([a-z0-9_]+)\(\$_\)$/.exec(text)?.[1]
+  return bare !== undefined && digestFunctions.has(bare) ? bare : text
 }
 
 function joined(cursor: Cursor): RecipeNode {
@@ -88,10 +147,18 @@ function value(cursor: Cursor): RecipeNode {
 
 function variable(cursor: Cursor): RecipeNode {
   const [word] = match(cursor, /\$[a-z0-9_]*/iy)
-  const name = variables.find((known) => word === `$${known}`)
-  if (!name) throw expected(cursor, `one of ${variables.map((known) => `$${known}`).join(', ')}`)
+  const name = word.slice(1)
+  if (!isVariable(name, cursor)) {
+    const known = [...VARIABLES, 'secret_NAME', ...(cursor.steps > 0 ? [RUNNING] : [])]
+    throw expected(cursor, `one of ${known.map((one) => `$${one}`).join(', ')}`)
+  }
   cursor.at += word.length
   return { kind: 'variable', name }
+}
+
+function isVariable(name: string, { steps }: Cursor): boolean {
+  if (name === RUNNING) return steps > 0
+  return VARIABLES.some((known) => known === name) || SECRET.test(name)
 }
 
 const ESCAPES: ReadonlyMap<string, string> = new Map([
@@ -114,6 +181,7 @@ function quoted(cursor: Cursor): RecipeNode {
 
 function call(cursor: Cursor): RecipeNode {
   const [name] = match(cursor, /[a-z][a-z0-9_]*/iy)
+  if (name === 'repeat') return repeated(cursor, name)
   const called = recipeFunctions.get(name)
   if (!called) throw expected(cursor, 'a function, a variable or a text in single quotes')
   cursor.at += name.length
@@ -122,18 +190,48 @@ function call(cursor: Cursor): RecipeNode {
   const numbers: number[] = []
   called.takes.forEach((kind, index) => {
     if (index > 0) requires(cursor, ',')
-    if (kind === 'number') numbers.push(wholeNumber(cursor))
+    if (kind === 'number') numbers.push(wholeNumber(cursor, 0, MAX_NUMBER))
+    else if (kind === 'count') numbers.push(wholeNumber(cursor, 1, MAX_COUNT))
     else values.push(joined(cursor))
   })
   requires(cursor, ')')
+  called.check?.(numbers)
   return { kind: 'call', name, called, values, numbers }
 }
 
-function wholeNumber(cursor: Cursor): number {
+function repeated(cursor: Cursor, name: string): RecipeNode {
+  cursor.at += name.length
+  requires(cursor, '(')
+  const rounds = wholeNumber(cursor, 1, MAX_COUNT)
+  if (rounds > MAX_ROUNDS)
+    throw new HashError('too-costly', `a recipe may repeat at most ${MAX_ROUNDS} times`)
+  requires(cursor, ',')
+  const step = stepOf(cursor)
+  requires(cursor, ',')
+  const first = joined(cursor)
+  requires(cursor, ')')
+  return { kind: 'repeat', rounds, step, first }
+}
+
+function stepOf(cursor: Cursor): RecipeNode {
   skipBlanks(cursor)
-  const [digits] = match(cursor, /0|[1-9]\d{0,5}/y)
-  if (digits === '' || Number(digits) > MAX_NUMBER)
-    throw expected(cursor, `a whole number up to ${MAX_NUMBER}`)
+  const [word, name = ''] = match(cursor, /([a-z][a-z0-9_]*)(?=[ \t\r\n]*,)/iy)
+  const called = digestFunctions.has(name) ? recipeFunctions.get(name) : undefined
+  if (called) {
+    cursor.at += word.length
+    return { kind: 'call', name, called, values: [{ kind: 'variable', name: RUNNING }], numbers: [] }
+  }
+  cursor.steps += 1
+  const step = joined(cursor)
+  cursor.steps -= 1
+  return step
+}
+
+function wholeNumber(cursor: Cursor, least: number, most: number): number {
+  skipBlanks(cursor)
+  const [digits] = match(cursor, /0|[1-9]\d{0,7}/y)
+  if (digits === '' || Number(digits) > most || Number(digits) < least)
+    throw expected(cursor, `a whole number ${least > 0 ? `from ${least} ` : ''}up to ${most}`)
   cursor.at += digits.length
   return Number(digits)
 }

@@ -1,0 +1,235 @@
+import type { StoredHash } from '../domain.ts'
+import { readAnyOf, readContained } from './container.ts'
+import type { HashContext } from './context.ts'
+import { digestFunctions } from './digests/digest.ts'
+import type { ReadHash } from './format.ts'
+import { recipeExample, variablesOf } from './recipe.ts'
+
+/**
+ * A family that is no more than a recipe, and that nothing tells but its name in `hash_scheme`. The hash is
+ * hexadecimal or base64; its salt is in the column `salt`, or behind the hash and a colon.
+ */
+export interface NamedRecipe {
+  readonly name: string
+  /** Where stores of this name differ, one of them has made the hash. */
+  readonly recipes: readonly string[]
+  readonly note?: string
+  /** The stored string, where it is more than the hash: with a group `hash` and, as a rule, a group `salt`. */
+  readonly shape?: RegExp
+  /** A string of this shape that nobody knows a password of. */
+  readonly example?: string
+}
+
+const HEX8 = '43617272'
+const SHA1 = '6e6f626f64796b6e6f7773617061737377642121'
+const SHA512 =
+  '6e6f626f64796b6e6f77736170617373776f7264666f7274686973686173682e6e6f626f64796b6e6f77736170617373776f7264666f7274686973686173682e'
+
+const AUTHLOGIC_JOINED = "$_.'--'.$salt"
+
+export const namedRecipes: readonly NamedRecipe[] = [
+  ...Array.from(digestFunctions.keys()).flatMap(ofDigest),
+  { name: 'raw-sha3', recipes: [224, 256, 384, 512].map((bits) => `sha3_${bits}($pass)`) },
+  { name: 'half-md5', recipes: ['substr(md5($pass),0,8)'] },
+  { name: 'nthash', recipes: ['md4(utf16le($pass))'], note: 'NTLM' },
+  { name: 'plain-md4', recipes: ['md4($pass)'], shape: prefixed('\\{PLAIN-MD4\\}'), note: 'Dovecot' },
+  { name: 'htdigest', recipes: ["md5($login.':'.$salt.':'.$pass)"], note: 'the salt is the realm' },
+  {
+    name: 'digest-md5',
+    recipes: ["md5($login.'::'.$pass)", "md5($login.':'.$salt.':'.$pass)"],
+    shape: prefixed('\\{DIGEST-MD5\\}'),
+    note: 'Dovecot; a realm is in the salt',
+  },
+  { name: 'postgres-md5-nopfx', recipes: ['md5($pass.$login)'] },
+  // Forums and shops in PHP
+  { name: 'vbulletin', recipes: ['md5(hex(md5($pass)).$salt)'] },
+  {
+    name: 'mybb-ipb',
+    recipes: ['md5(hex(md5($salt)).hex(md5($pass)))', 'md5(hex(md5(unhex($salt))).hex(md5($pass)))'],
+    note: 'MyBB, Invision Power Board 2 and 3',
+  },
+  {
+    name: 'smf',
+    recipes: ['sha1(lower($login).$pass)', 'sha1(lower($login).latin1($pass))'],
+    note: 'SMF 1.1 and 2.0',
+  },
+  { name: 'smf21', recipes: ['bcrypt(lower($login).$pass)'], note: 'SMF 2.1' },
+  { name: 'punbb', recipes: ['sha1($salt.hex(sha1($pass)))'], note: 'PunBB, FluxBB' },
+  { name: 'wbb3', recipes: ['sha1($salt.hex(sha1($salt.hex(sha1($pass)))))'] },
+  {
+    name: 'xenforo',
+    recipes: ['sha256(hex(sha256($pass)).$salt)', 'sha1(hex(sha1($pass)).$salt)'],
+    note: 'XenForo 1',
+  },
+  { name: 'phpbb2-md5-latin1', recipes: ['md5(latin1($pass))'] },
+  { name: 'opencart', recipes: ['sha1($salt.hex(sha1($salt.hex(sha1($pass)))))'] },
+  { name: 'oscommerce', recipes: ['md5($salt.$pass)', 'md5(unhex($salt).$pass)'] },
+  {
+    name: 'prestashop',
+    recipes: ['md5($salt.$pass)', 'md5($pepper.$pass)'],
+    note: 'the pepper is _COOKIE_KEY_',
+  },
+  { name: 'joomla-md5', recipes: ['md5($pass.$salt)', 'md5($pass)'] },
+  {
+    name: 'empirecms',
+    recipes: ["md5($salt2.'E!m^p-i(r#e.C:M?S'.hex(md5(hex(md5($pass)).$salt)).'d)i.g^o-d'.$salt)"],
+    note: 'both salts in the salt, with a colon between',
+  },
+  {
+    name: 'unb-kmd5',
+    recipes: ['md5($salt.hex(md5($pass)))'],
+    shape: /^(?<hash>[0-9a-f]{16})(?<salt>.{2})(?<hash2>[0-9a-f]{16})$/i,
+    example: 'a'.repeat(34),
+  },
+  { name: 'symfony-digest', recipes: ['md5', 'sha1', 'sha256', 'sha512'].map(symfony), note: '5,000 rounds' },
+  // Ruby
+  { name: 'redmine', recipes: ['sha1($salt.hex(sha1($pass)))'] },
+  { name: 'clearance-sha1', recipes: ["sha1('--'.$salt.'--'.$pass.'--')"] },
+  {
+    name: 'rails-restful-auth',
+    recipes: [
+      "sha1('--'.$salt.'--'.$pass.'--')",
+      "repeat(9,hex(sha1($_.'--'.$salt.'--'.$pass.'--'.$pepper)),hex(sha1($pepper.'--'.$salt.'--'.$pass.'--'.$pepper)))",
+    ],
+    note: 'the pepper is REST_AUTH_SITE_KEY, with 10 rounds',
+  },
+  {
+    name: 'authlogic',
+    recipes: [
+      'repeat(19,hex(sha512($_)),hex(sha512($pass.$salt)))',
+      'repeat(19,sha512,sha512($pass.$salt))',
+      'repeat(19,hex(sha256($_)),hex(sha256($pass.$salt)))',
+      'repeat(19,sha256,sha256($pass.$salt))',
+      `repeat(9,hex(sha1(${AUTHLOGIC_JOINED})),hex(sha1($pass.'--'.$salt)))`,
+      `repeat(9,sha1(${AUTHLOGIC_JOINED}),sha1($pass.'--'.$salt))`,
+      'md5($pass.$salt)',
+    ],
+    note: 'the stretches that are preset: 20 of SHA-512 and SHA-256, 10 of SHA-1, 1 of MD5',
+  },
+  { name: 'devise-pepper', recipes: ['bcrypt($pass.$pepper)'] },
+  // Java and .NET
+  { name: 'coldfusion10', recipes: ['sha256($salt.HEX(sha1($pass)))'] },
+  { name: 'peoplesoft', recipes: ['sha1(utf16le($pass))'] },
+  { name: 'umbraco-hmacsha1', recipes: ['hmac_sha1(utf16le($pass),utf16le($pass))'] },
+  {
+    name: 'episerver-old',
+    recipes: ["sha1(substr(unhex($salt),0,29).$pass.'\\0')"],
+    shape: /^0x(?<salt>[0-9a-f]{60}) 0x(?<hash>[0-9a-f]{40})$/i,
+    note: 'Episerver 3 to 5',
+  },
+  {
+    name: 'pbkdf2-then-hmac',
+    recipes: ['hmac_sha1(pbkdf2_sha1($pass,$salt,10000,20),$pass)'],
+    note: '10,000 rounds',
+  },
+  // Servers and devices
+  { name: 'filezilla', recipes: ['sha512($pass.$salt)'] },
+  {
+    name: 'hmailserver',
+    recipes: ['sha256($salt.$pass)'],
+    shape: /^(?<salt>[0-9a-f]{6})(?<hash>[0-9a-f]{64})$/,
+    example: `abcdef${'5a'.repeat(32)}`,
+  },
+  { name: 'skype', recipes: ["md5($login.'\\nskyper\\n'.$pass)"] },
+  {
+    name: 'serv-u',
+    recipes: ['md5($salt.$pass)'],
+    shape: /^(?<salt>[a-z0-9]{2})(?<hash>[0-9a-f]{32})$/i,
+    example: `aa${'5A'.repeat(16)}`,
+  },
+  { name: 'huawei', recipes: ['sha1(hex(md5($pass)).$salt)'] },
+  {
+    name: 'arubaos',
+    recipes: ['sha1(unhex($salt).$pass)'],
+    shape: /^(?<salt>[0-9a-f]{10})(?<hash>[0-9a-f]{40})$/i,
+    example: `${HEX8}79${SHA1}`,
+  },
+  {
+    name: 'citrix-netscaler',
+    recipes: ["sha1($salt.$pass.'\\0')", "sha512($salt.$pass.'\\0')"],
+    shape: /^(?:1(?=.{48}$)|2(?=.{136}$))(?<salt>[0-9a-f]{8})(?<hash>[0-9a-f]+)$/i,
+    example: `1${HEX8}${SHA1}`,
+  },
+  {
+    name: 'macos-10.4-sha1',
+    recipes: ['sha1(unhex($salt).$pass)'],
+    shape: /^(?<salt>[0-9a-f]{8})(?<hash>[0-9a-f]{40})$/i,
+    example: `${HEX8}${SHA1}`,
+  },
+  {
+    name: 'macos-10.7-sha512',
+    recipes: ['sha512(unhex($salt).$pass)'],
+    shape: /^(?<salt>[0-9a-f]{8})(?<hash>[0-9a-f]{128})$/i,
+    example: `${HEX8}${SHA512}`,
+  },
+  { name: 'oracle11-s', recipes: ['sha1($pass.unhex($salt))'] },
+]
+
+/** The bare digest, salted in every order, and HMAC in both; the password in UTF-8 or in UTF-16 as .NET has it. */
+function ofDigest(digest: string): readonly NamedRecipe[] {
+  const name = digest.replaceAll('_', '-')
+  // hashcat writes both BLAKE2 with the same mark.
+  const shape = digest.startsWith('blake2') ? { shape: prefixed('\\$BLAKE2\\$') } : {}
+  return [
+    { name: `raw-${name}`, recipes: [`${digest}($pass)`, `${digest}(utf16le($pass))`], ...shape },
+    {
+      name: `salted-${name}`,
+      recipes: ['$salt.$pass', '$pass.$salt', '$salt.utf16le($pass)', 'utf16le($pass).$salt'].map(
+        (joined) => `${digest}(${joined})`,
+      ),
+      note: 'salt before or after',
+      ...shape,
+    },
+    {
+      name: `hmac-${name}`,
+      recipes: [`hmac_${digest}($salt,$pass)`, `hmac_${digest}($pass,$salt)`],
+      note: 'salt or password is the key',
+    },
+  ]
+}
+
+/** MessageDigestPasswordEncoder: every round is over the one before and the salted password. */
+function symfony(digest: string): string {
+  const salted = "$pass.'{'.$salt.'}'"
+  return `repeat(4999,${digest}($_.${salted}),${digest}(${salted}))`
+}
+
+function prefixed(prefix: string): RegExp {
+  return new RegExp(`^(?:${prefix})?(?<hash>[A-Za-z0-9+/]{16,128}={0,2})(?::(?<salt>.*))?$`, 'i')
+}
+
+const byName: ReadonlyMap<string, NamedRecipe> = new Map(namedRecipes.map((named) => [named.name, named]))
+
+export function namedRecipe(scheme: string): NamedRecipe | undefined {
+  return byName.get(scheme.toLowerCase())
+}
+
+/** Reads a hash of a family that is known by its name. Throws HashError. */
+export function readNamed(
+  { name, recipes, shape }: NamedRecipe,
+  encoded: string,
+  stored: StoredHash,
+  context: HashContext,
+): ReadHash {
+  if (shape?.test(encoded)) return readContained({ name, recipes, shape }, encoded, stored, context)
+  const { hash, salt } = parts(recipes, encoded, stored)
+  return readAnyOf(name, recipes, { ...stored, salt }, hash, context)
+}
+
+/** Without a salt in its column the salt stands behind the hash: no hexadecimal or base64 has a colon. */
+function parts(
+  recipes: readonly string[],
+  encoded: string,
+  { salt }: StoredHash,
+): { hash: string; salt: string | null } {
+  const colon = encoded.indexOf(':')
+  const usesSalt = recipes.some((recipe) => variablesOf(recipe).has('salt'))
+  if (colon === -1 || !usesSalt || (salt !== null && salt !== '')) return { hash: encoded, salt }
+  return { hash: encoded.slice(0, colon), salt: encoded.slice(colon + 1) }
+}
+
+/** A hash of this family that nobody knows a password of. */
+export function namedExample({ name, recipes, example }: NamedRecipe): StoredHash {
+  const stored = recipeExample(recipes[0] ?? '', name)
+  return example === undefined ? stored : { ...stored, encoded: example, salt: null }
+}
