@@ -28,6 +28,31 @@ export const bcrypt: HashFormat = {
 }
 
 function read(encoded: string): ReadHash {
+  const { revision, cost, digits, digestBytes, digestOf } = readParts(encoded)
+  return {
+    scheme: bcrypt.name,
+    millis: 2 ** cost * MILLIS_PER_ROUND,
+    decoy: {
+      encoded: `$2${revision}$${digits}$${DECOY_SALT}${DECOY_DIGEST}`,
+      scheme: null,
+      salt: null,
+      login: '',
+      id: '',
+    },
+    matches: (password) => timingSafeEqual(digestOf(password), digestBytes),
+  }
+}
+
+/** What crypt() answers for this password with the salt and the cost of a stored hash. Throws HashError. */
+export function bcryptText(encoded: string, password: Uint8Array): Buffer {
+  const { digestOf } = readParts(encoded)
+  return Buffer.from(encoded.slice(0, -DIGEST_CHARACTERS) + bcrypt64OfBytes(digestOf(password)), 'latin1')
+}
+
+/** The digest that ends a stored hash, as text. */
+const DIGEST_CHARACTERS = 31
+
+function readParts(encoded: string) {
   const [, revision, digits, salt, digest] = WHOLE.exec(encoded) ?? []
   if (revision === undefined || digits === undefined || salt === undefined || digest === undefined) {
     throw new HashError(
@@ -42,18 +67,7 @@ function read(encoded: string): ReadHash {
     throw new HashError('malformed', 'the spare bits of the salt and of the digest of a bcrypt hash are zero')
   }
   const digestOf = workOf(revision, { cost, digits, salt, saltBytes })
-  return {
-    scheme: bcrypt.name,
-    millis: 2 ** cost * MILLIS_PER_ROUND,
-    decoy: {
-      encoded: `$2${revision}$${digits}$${DECOY_SALT}${DECOY_DIGEST}`,
-      scheme: null,
-      salt: null,
-      login: '',
-      id: '',
-    },
-    matches: (password) => timingSafeEqual(digestOf(password), digestBytes),
-  }
+  return { revision, cost, digits, digestBytes, digestOf }
 }
 
 function affordableCost(digits: string): number {
@@ -97,7 +111,7 @@ function unterminated(password: Uint8Array): Uint8Array {
 }
 
 function digestIn(encoded: string): Buffer {
-  const bytes = bytesOfBcrypt64(encoded.slice(-31))
+  const bytes = bytesOfBcrypt64(encoded.slice(-DIGEST_CHARACTERS))
   if (!bytes) throw new Error('bcryptjs returned something other than a bcrypt hash')
   return bytes
 }
@@ -108,5 +122,11 @@ const BASE64 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/
 function bytesOfBcrypt64(text: string): Buffer | null {
   return bytesOfBase64(
     unpadded(text.replace(/./g, (character) => BASE64.charAt(BCRYPT64.indexOf(character)))),
+  )
+}
+
+function bcrypt64OfBytes(bytes: Buffer): string {
+  return unpadded(bytes.toString('base64')).replace(/./g, (character) =>
+    BCRYPT64.charAt(BASE64.indexOf(character)),
   )
 }

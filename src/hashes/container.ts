@@ -112,7 +112,7 @@ export function readAnyOf(
 /** The same string with other letters in its hash and its salt. */
 function replaced(encoded: string, shape: RegExp, constant: (text: string) => string): string {
   const places = Object.entries(new RegExp(shape, `${shape.flags}d`).exec(encoded)?.indices?.groups ?? {})
-    .filter(([group, place]) => /^(?:hash2?|salt)$/.test(group) && place !== undefined)
+    .filter(([group, place]) => /^(?:hash2?|salt1?)$/.test(group) && place !== undefined)
     .map(([, place]) => place)
     .sort(([one], [other]) => other - one)
   return places.reduce(

@@ -1,6 +1,8 @@
 import type { StoredHash } from '../domain.ts'
 import { argon2 } from './argon2.ts'
 import { bcrypt } from './bcrypt.ts'
+import { bcryptSha256 } from './bcrypt-sha256.ts'
+import { contained } from './contained.ts'
 import type { HashContext } from './context.ts'
 import { NO_CONTEXT } from './context.ts'
 import { bytesOfBase64, bytesOfHex } from './encodings.ts'
@@ -9,9 +11,10 @@ import { HashError } from './format.ts'
 import { namedExample, namedRecipe, namedRecipes, readNamed } from './named-recipes.ts'
 import { readRecipe, recipeExample, recipeOfDigest } from './recipe.ts'
 import { digests } from './recipe-functions.ts'
+import { wbb4 } from './wbb4.ts'
 
 /** Every family, one line each. */
-export const formats: readonly HashFormat[] = [bcrypt, argon2]
+export const formats: readonly HashFormat[] = [bcrypt, argon2, bcryptSha256, wbb4, ...contained]
 
 /** The longest known format, SCRAM with several digests, takes about 400. */
 const MAX_ENCODED_CHARACTERS = 1024

@@ -119,7 +119,7 @@ export const namedRecipes: readonly NamedRecipe[] = [
   },
   {
     name: 'pbkdf2-then-hmac',
-    recipes: ['hmac_sha1(pbkdf2_sha1($pass,$salt,10000,20),$pass)'],
+    recipes: ['hmac_sha1(pbkdf2_sha1($pass,$salt,10000,64),$pass)'],
     note: '10,000 rounds',
   },
   // Servers and devices
@@ -174,10 +174,18 @@ function ofDigest(digest: string): readonly NamedRecipe[] {
     { name: `raw-${name}`, recipes: [`${digest}($pass)`, `${digest}(utf16le($pass))`], ...shape },
     {
       name: `salted-${name}`,
-      recipes: ['$salt.$pass', '$pass.$salt', '$salt.utf16le($pass)', 'utf16le($pass).$salt'].map(
-        (joined) => `${digest}(${joined})`,
-      ),
-      note: 'salt before or after',
+      recipes: [
+        '$salt.$pass',
+        '$pass.$salt',
+        '$salt.utf16le($pass)',
+        'utf16le($pass).$salt',
+        'unb64($salt).$pass',
+        '$pass.unb64($salt)',
+        'unb64($salt).utf16le($pass)',
+        'unhex($salt).$pass',
+        '$pass.unhex($salt)',
+      ].map((joined) => `${digest}(${joined})`),
+      note: 'salt before or after, as text, base64 or hexadecimal',
       ...shape,
     },
     {

@@ -1,0 +1,37 @@
+import type { StoredHash } from '../domain.ts'
+import { bcrypt, bcryptText } from './bcrypt.ts'
+import type { HashContext } from './context.ts'
+import type { HashFormat, ReadHash } from './format.ts'
+
+const DECOY = 'CarryoverCarryoverCarOnobodyKnowsAPasswordForThisHas.'
+
+/**
+ * WoltLab Community Framework 2: bcrypt of the text that bcrypt of the password gives, with the same salt. Later
+ * releases say so in front, and write `Bcrypt:` for what is bcrypt once.
+ */
+export const wbb4: HashFormat = {
+  name: 'wbb4',
+  note: 'bcrypt of bcrypt, with or without `DoubleBcrypt:`; once after `Bcrypt:`',
+  example: `$2a$08$${DECOY}`,
+  shape: /^(?:(?:Double)?Bcrypt:)?\$2[axy]\$.{0,64}$/i,
+  byNameOnly: true,
+  read,
+}
+
+function read(encoded: string, stored: StoredHash, context: HashContext): ReadHash {
+  const start = encoded.indexOf('$')
+  const inner = encoded.slice(start)
+  const once = bcrypt.read(inner, stored, context)
+  const isDouble = !/^bcrypt:/i.test(encoded)
+  return {
+    ...once,
+    scheme: wbb4.name,
+    millis: (isDouble ? 2 : 1) * once.millis,
+    decoy: {
+      ...once.decoy,
+      encoded: encoded.slice(0, start) + (once.decoy.encoded ?? ''),
+      scheme: wbb4.name,
+    },
+    matches: (password) => once.matches(isDouble ? bcryptText(inner, password) : password),
+  }
+}
