@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest'
 import { settings } from '../src/config.ts'
 import { listSchemes } from '../src/hashes/index.ts'
+import { MOST_MILLIS } from '../src/hashes/recipe.ts'
+import { digests } from '../src/hashes/recipe-functions.ts'
 
 // These pages are made here. After a change: npx vitest run test/docs.test.ts -u
 
@@ -43,9 +45,20 @@ right passwords. Such a row without \`hash_scheme\` is counted as unverifiable (
 What cannot be told from the stored string is said in \`hash_scheme\` as an expression:
 
 - \`$pass\` the password as typed, \`$salt\` the column \`salt\`, \`$login\` and \`$id\` of the row
+- \`$salt2\`: a recipe that uses it takes the column \`salt\` for two, \`$salt\` before the first colon and \`$salt2\` after it
+- \`$pepper\` the secret of that name, \`$secret_NAME\` any other one
 - \`'text'\` in single quotes, with \`\\'\` \`\\\\\` \`\\0\` \`\\n\` \`\\r\` \`\\t\`; \`.\` joins bytes
-- \`md5 sha1 sha224 sha256 sha384 sha512\` give raw bytes; \`hmac_sha256(key, text)\` and its siblings likewise
+- \`${[...digests.keys()].join(' ')}\` give raw bytes; \`hmac_sha256(key, text)\` and its siblings likewise
 - \`hex HEX b64 unhex unb64 utf16le utf16be latin1 lower upper trim\`, \`substr(x, from, length)\`
+- \`repeat(n, step, x)\` makes x and takes the step n more times. The step is the name of a digest, or a recipe over \`$_\`, the
+  value so far: \`repeat(4999, sha512($_.$pass.'{'.$salt.'}'), sha512($pass.'{'.$salt.'}'))\` is Symfony's, of 5,000 rounds
+- \`pbkdf2_sha256(password, salt, rounds, length)\` and its siblings, \`scrypt(password, salt, n, r, p, length)\`
+- \`bcrypt(x)\` and \`argon2(x)\` around a whole recipe: \`password_hash\` is an ordinary bcrypt or Argon2 string, of x in place of
+  the password: \`bcrypt(hex(sha256($pass)))\`, \`bcrypt($pass.$pepper)\`, \`bcrypt(lower($login).$pass)\`. Every byte of x counts, except
+  that \`$2y$\` ends at the first NUL, as PHP's does
+
+A recipe may take ${MOST_MILLIS.typical / 1000} s on one core, and repeat a million times. A file of lines \`name = recipe\` gives recipes names of
+their own for \`hash_scheme\`; lines that start with \`#\` are comments.
 
 A salt that is kept as hex or base64 is decoded by the recipe: \`sha256(unhex($salt).$pass)\`, \`sha1(unb64($salt).$pass)\`. The
 result is compared with \`password_hash\` as hex in any case, or as base64 with or without padding, told by its length.

@@ -7,6 +7,9 @@ const NOBODYS_SHA256 = '6e6f626f64796b6e6f77736170617373776f7264666f727468697368
 const NOBODYS_SHA512 = NOBODYS_SHA256.repeat(2)
 const NOBODYS_BCRYPT = 'CarryoverCarryoverCarOnobodyKnowsAPasswordForThisHas.'
 
+/** base64 with its padding, which Go insists on. */
+const PADDED = '(?:[A-Za-z0-9+/]{4}){0,64}(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?'
+
 /** Families whose stored string tells itself, and whose hash is a recipe over its parts. */
 export const contained: readonly HashFormat[] = [
   // bcrypt over something that was hashed before
@@ -88,8 +91,9 @@ export const contained: readonly HashFormat[] = [
   container({
     name: 'kratos-pf',
     note: 'Ory: md5, sha1, sha256 and sha512 with a template of salt and password',
-    shape:
-      /^\$(?:(?<digest>md5|sha1|sha256|sha512)\$pf=(?<template>[A-Za-z0-9+/]{1,160}={0,2})\$(?<salt>[A-Za-z0-9+/]{0,160}={0,2})|md5)\$(?<hash>[A-Za-z0-9+/]{22,86}={0,2})$/,
+    shape: new RegExp(
+      `^\\$(?:(?<digest>md5|sha1|sha256|sha512)\\$pf=(?<template>${PADDED})\\$(?<salt>${PADDED})|md5)\\$(?<hash>${PADDED})$`,
+    ),
     recipes: ({ digest, template }) =>
       digest === undefined ? 'md5($pass)' : `${digest}(${joinedOf(template ?? '') ?? ''})`,
     example: '$sha256$pf=e1NBTFR9e1BBU1NXT1JEfQ==$c2FsdA==$Tm9ib2R5S25vd3NBUGFzc3dvcmRGb3JUaGlzSGFzaCE=',
@@ -97,15 +101,16 @@ export const contained: readonly HashFormat[] = [
   container({
     name: 'kratos-hmac',
     note: 'Ory: base64 of a hexadecimal HMAC, and the key',
-    shape:
-      /^\$hmac-(?<digest>md4|md5|sha1|sha224|sha256|sha384|sha512)\$(?<hash>[A-Za-z0-9+/]{43,172}={0,2})\$(?<salt>[A-Za-z0-9+/]{0,160}={0,2})$/,
+    shape: new RegExp(
+      `^\\$hmac-(?<digest>md4|md5|sha1|sha224|sha256|sha384|sha512)\\$(?<hash>${PADDED})\\$(?<salt>${PADDED})$`,
+    ),
     recipes: ({ digest }) => `b64(hex(hmac_${digest}(unb64($salt),$pass)))`,
     example: `$hmac-sha256$${Buffer.from(NOBODYS_SHA256).toString('base64')}$c2FsdA==`,
   }),
   container({
     name: 'passwap-md5salted',
     note: 'ZITADEL; the salt is not decoded',
-    shape: /^\$md5salted-(?<place>prefix|suffix)\$(?<salt>[^$]{0,128})\$(?<hash>[A-Za-z0-9+/]{22}={0,2})$/,
+    shape: /^\$md5salted-(?<place>prefix|suffix)\$(?<salt>[^$]{0,128})\$(?<hash>[A-Za-z0-9+/]{22}==)$/,
     recipes: ({ place }) => (place === 'prefix' ? 'md5($salt.$pass)' : 'md5($pass.$salt)'),
     example: '$md5salted-prefix$c2FsdA==$Tm9ib2R5S25vd3NJdC4uLg==',
   }),
@@ -129,7 +134,7 @@ export const contained: readonly HashFormat[] = [
   container({
     name: 'otm-sha256',
     note: 'Oracle Transportation Management',
-    shape: /^otm_sha256:(?<rounds>\d{1,9}):(?<salt>[^:]{1,64}):(?<hash>[A-Za-z0-9+/]{43}=?)$/,
+    shape: /^otm_sha256:(?<rounds>\d{1,9}):(?<salt>[^:]{1,64}):(?<hash>[A-Za-z0-9+/]{43}=)$/,
     recipes: ({ rounds }) => rounded('sha256', '$salt.$pass', rounds),
     example: 'otm_sha256:1000:0000000000:Tm9ib2R5S25vd3NBUGFzc3dvcmRGb3JUaGlzSGFzaCE=',
   }),
@@ -145,7 +150,7 @@ export const contained: readonly HashFormat[] = [
   }),
   container({
     name: 'solarwinds-orion',
-    shape: /^\$solarwinds\$(?<version>[01])\$(?<salt>[^$]{1,64})\$(?<hash>[A-Za-z0-9+/]{86}={0,2})$/,
+    shape: /^\$solarwinds\$(?<version>[01])\$(?<salt>[^$]{1,64})\$(?<hash>[A-Za-z0-9+/]{86}==)$/,
     recipes: ({ version, salt = '' }) => solarwinds(version, salt),
     example: `$solarwinds$0$admin$${Buffer.from(NOBODYS_SHA512, 'hex').toString('base64')}`,
   }),

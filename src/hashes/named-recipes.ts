@@ -3,6 +3,7 @@ import { readAnyOf, readContained } from './container.ts'
 import type { HashContext } from './context.ts'
 import { digestFunctions } from './digests/digest.ts'
 import type { ReadHash } from './format.ts'
+import { HashError } from './format.ts'
 import { recipeExample, variablesOf } from './recipe.ts'
 
 /**
@@ -127,7 +128,7 @@ export const namedRecipes: readonly NamedRecipe[] = [
   {
     name: 'hmailserver',
     recipes: ['sha256($salt.$pass)'],
-    shape: /^(?<salt>[0-9a-f]{6})(?<hash>[0-9a-f]{64})$/,
+    shape: /^(?<salt>[0-9a-f]{6})(?<hash>[0-9a-f]{64})$/i,
     example: `abcdef${'5a'.repeat(32)}`,
   },
   { name: 'skype', recipes: ["md5($login.'\\nskyper\\n'.$pass)"] },
@@ -214,25 +215,28 @@ export function namedRecipe(scheme: string): NamedRecipe | undefined {
 
 /** Reads a hash of a family that is known by its name. Throws HashError. */
 export function readNamed(
-  { name, recipes, shape }: NamedRecipe,
+  named: NamedRecipe,
   encoded: string,
   stored: StoredHash,
   context: HashContext,
 ): ReadHash {
+  const { name, recipes, shape } = named
   if (shape?.test(encoded)) return readContained({ name, recipes, shape }, encoded, stored, context)
-  const { hash, salt } = parts(recipes, encoded, stored)
+  const { hash, salt } = parts(named, encoded, stored)
   return readAnyOf(name, recipes, { ...stored, salt }, hash, context)
 }
 
 /** Without a salt in its column the salt stands behind the hash: no hexadecimal or base64 has a colon. */
 function parts(
-  recipes: readonly string[],
+  { name, recipes, shape }: NamedRecipe,
   encoded: string,
   { salt }: StoredHash,
 ): { hash: string; salt: string | null } {
   const colon = encoded.indexOf(':')
   const usesSalt = recipes.some((recipe) => variablesOf(recipe).has('salt'))
-  if (colon === -1 || !usesSalt || (salt !== null && salt !== '')) return { hash: encoded, salt }
+  if (!usesSalt || (salt !== null && salt !== '')) return { hash: encoded, salt }
+  if (colon === -1 && shape) throw new HashError('malformed', `not of the shape that ${name} hashes have`)
+  if (colon === -1) return { hash: encoded, salt }
   return { hash: encoded.slice(0, colon), salt: encoded.slice(colon + 1) }
 }
 

@@ -191,7 +191,7 @@ function call(cursor: Cursor): RecipeNode {
   called.takes.forEach((kind, index) => {
     if (index > 0) requires(cursor, ',')
     if (kind === 'number') numbers.push(wholeNumber(cursor, 0, MAX_NUMBER))
-    else if (kind === 'count') numbers.push(wholeNumber(cursor, 1, MAX_COUNT))
+    else if (kind === 'count') numbers.push(count(cursor))
     else values.push(joined(cursor))
   })
   requires(cursor, ')')
@@ -202,7 +202,7 @@ function call(cursor: Cursor): RecipeNode {
 function repeated(cursor: Cursor, name: string): RecipeNode {
   cursor.at += name.length
   requires(cursor, '(')
-  const rounds = wholeNumber(cursor, 1, MAX_COUNT)
+  const rounds = count(cursor)
   if (rounds > MAX_ROUNDS)
     throw new HashError('too-costly', `a recipe may repeat at most ${MAX_ROUNDS} times`)
   requires(cursor, ',')
@@ -227,11 +227,18 @@ function stepOf(cursor: Cursor): RecipeNode {
   return step
 }
 
+/** What is too much is said before what is wrong. */
+function count(cursor: Cursor): number {
+  const rounds = wholeNumber(cursor, 1, Number.MAX_SAFE_INTEGER)
+  if (rounds > MAX_COUNT) throw new HashError('too-costly', `a recipe may count to ${MAX_COUNT} at most`)
+  return rounds
+}
+
 function wholeNumber(cursor: Cursor, least: number, most: number): number {
   skipBlanks(cursor)
-  const [digits] = match(cursor, /0|[1-9]\d{0,7}/y)
+  const [digits] = match(cursor, /0|[1-9]\d{0,15}/y)
   if (digits === '' || Number(digits) > most || Number(digits) < least)
-    throw expected(cursor, `a whole number ${least > 0 ? `from ${least} ` : ''}up to ${most}`)
+    throw expected(cursor, least > 0 ? `a whole number above zero` : `a whole number up to ${most}`)
   cursor.at += digits.length
   return Number(digits)
 }

@@ -12,7 +12,7 @@ const SEED = 0x5eed
 
 test(`${INPUTS} mutants are read or refused, and none matches`, async () => {
   const random = mulberry32(SEED)
-  const seeds = [...formats.map(({ name }) => name), 'recipe'].flatMap((name) =>
+  const seeds = [...formats.map(({ name }) => name), 'recipe', 'named'].flatMap((name) =>
     readVectors(name).map(({ stored }) => stored),
   )
   let read = 0
@@ -61,6 +61,8 @@ const SIGNS = [
   '$pass',
   '$salt',
   'md5(',
+  'repeat(9,',
+  'bcrypt(',
 ]
 const NUMBERS = ['0', '-1', '00', '99999999999999999999', '4294967296', '1e9', '0x10', '2147483648']
 

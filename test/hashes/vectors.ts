@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs'
 import type { Defect, StoredHash } from '../../src/domain.ts'
+import type { HashContext } from '../../src/hashes/context.ts'
+import { NO_CONTEXT } from '../../src/hashes/context.ts'
 
 /** A published pair of password and stored hash. `here`: where our answer is meant to differ, and why. */
 interface Published {
@@ -9,6 +11,7 @@ interface Published {
   readonly scheme?: string
   readonly salt?: string
   readonly login?: string
+  readonly pepper?: string
   readonly password?: string
   readonly passwordHex?: string
   readonly expect: boolean
@@ -21,6 +24,7 @@ interface Published {
 export interface Vector {
   readonly id: string
   readonly stored: StoredHash
+  readonly context: HashContext
   readonly password: Buffer
   readonly expect: boolean
   /** Its parameters must be refused without being computed. */
@@ -33,15 +37,21 @@ export function readVectors(name: string): readonly Vector[] {
   const file = new URL(`./vectors/${name}.json`, import.meta.url)
   const published: readonly Published[] = JSON.parse(readFileSync(file, 'utf8'))
   return published.map(
-    ({ id, encoded, scheme, salt, login, password, passwordHex, expect, policy, here, defect }) => ({
+    ({ id, encoded, scheme, salt, login, pepper, password, passwordHex, expect, policy, here, defect }) => ({
       id,
       stored: { encoded, scheme: scheme ?? null, salt: salt ?? null, login: login ?? '', id: '' },
+      context: contextOf(pepper),
       password: passwordHex === undefined ? Buffer.from(password ?? '') : Buffer.from(passwordHex, 'hex'),
       expect: here?.expect ?? expect,
       bomb: policy === 'dos-limit',
       defect,
     }),
   )
+}
+
+function contextOf(pepper: string | undefined): HashContext {
+  if (pepper === undefined) return NO_CONTEXT
+  return { recipes: new Map(), secrets: new Map([['pepper', Buffer.from(pepper)]]) }
 }
 
 export function unsalted(encoded: string | null, scheme: string | null = null): StoredHash {
