@@ -5,6 +5,7 @@ import { bcryptSha256 } from './bcrypt-sha256.ts'
 import { contained } from './contained.ts'
 import type { HashContext } from './context.ts'
 import { NO_CONTEXT } from './context.ts'
+import { cramMd5 } from './cram-md5.ts'
 import { bytesOfBase64, bytesOfHex } from './encodings.ts'
 import type { HashFormat, ReadHash } from './format.ts'
 import { HashError } from './format.ts'
@@ -14,7 +15,7 @@ import { digests } from './recipe-functions.ts'
 import { wbb4 } from './wbb4.ts'
 
 /** Every family, one line each. */
-export const formats: readonly HashFormat[] = [bcrypt, argon2, bcryptSha256, wbb4, ...contained]
+export const formats: readonly HashFormat[] = [bcrypt, argon2, bcryptSha256, wbb4, cramMd5, ...contained]
 
 /** The longest known format, SCRAM with several digests, takes about 400. */
 const MAX_ENCODED_CHARACTERS = 1024

@@ -51,6 +51,19 @@ test.for([
   expect(right.toString()).toBe(hash.right)
 })
 
+test('the recipes and secrets of the operator reach the threads', async () => {
+  const context = {
+    recipes: new Map([['shop', 'bcrypt($pass.$pepper)']]),
+    secrets: new Map([['pepper', Buffer.from('e0a1b2c3d4e5f60718293a4b5c6d7e8f')]]),
+  }
+  const hash = { encoded: '$2a$04$CCCCCCCCCCCCCCCCCCCCC.24By8Ha55MzYTVXhQ09I2aUXpvfq4kW', scheme: 'shop' }
+  const checker = await checkerWith({ context })
+  expect(await checker.check(stored(hash), Buffer.from('s3cr3t'), inMillis(5000))).toBe(true)
+  expect(await checker.check(stored(hash), Buffer.from('secret'), inMillis(5000))).toBe(false)
+  const without = await checkerWith()
+  await expect(without.check(stored(hash), Buffer.from('s3cr3t'), inMillis(5000))).rejects.toThrow(HashError)
+})
+
 test('a digest needs no thread', async () => {
   const checker = createChecker({ threads: 1, script: new URL('./fixtures/missing.mjs', import.meta.url) })
   open.push(checker)
