@@ -102,6 +102,7 @@ export function readAnyOf(
   return {
     ...first,
     millis: readings.reduce((total, { millis }) => total + millis, 0),
+    decoy: { ...first.decoy, salt: readings.find(({ decoy }) => decoy.salt !== null)?.decoy.salt ?? null },
     matches: async (password) => {
       const verdicts = await Promise.all(readings.map((reading) => reading.matches(password)))
       return verdicts.includes(true)

@@ -33,14 +33,7 @@ export const namedRecipes: readonly NamedRecipe[] = [
   { name: 'raw-sha3', recipes: [224, 256, 384, 512].map((bits) => `sha3_${bits}($pass)`) },
   { name: 'half-md5', recipes: ['substr(md5($pass),0,8)'] },
   { name: 'nthash', recipes: ['md4(utf16le($pass))'], note: 'NTLM' },
-  { name: 'plain-md4', recipes: ['md4($pass)'], shape: prefixed('\\{PLAIN-MD4\\}'), note: 'Dovecot' },
   { name: 'htdigest', recipes: ["md5($login.':'.$salt.':'.$pass)"], note: 'the salt is the realm' },
-  {
-    name: 'digest-md5',
-    recipes: ["md5($login.'::'.$pass)", "md5($login.':'.$salt.':'.$pass)"],
-    shape: prefixed('\\{DIGEST-MD5\\}'),
-    note: 'Dovecot; a realm is in the salt',
-  },
   { name: 'postgres-md5-nopfx', recipes: ['md5($pass.$login)'] },
   // Forums and shops in PHP
   { name: 'vbulletin', recipes: ['md5(hex(md5($pass)).$salt)'] },
