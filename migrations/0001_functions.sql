@@ -337,6 +337,14 @@ begin
               hint = 'let an administrator run: create role carryover_hooks nologin; create role carryover_admin nologin;';
       end;
     end if;
+    -- So that a service that has this account alone can narrow itself to the role. A superuser can anyway; whoever may
+    -- not grant it was granted it by the administrator, or gives the service accounts of its own.
+    if not (select rolsuper from pg_catalog.pg_roles where rolname = current_user) then
+      begin
+        execute format('grant %I to current_user', wanted);
+      exception when insufficient_privilege then null;
+      end;
+    end if;
   end loop;
 end $$;
 --> statement-breakpoint

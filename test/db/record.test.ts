@@ -186,8 +186,17 @@ describe('recording', () => {
 
   test('names that nobody can have are recorded and throttled too', async () => {
     const record = recorder(1)
-    const unnamed = outcome({ user_id: null, cohort: null, scheme: null, name: null, verdict: 'unknown-login' })
-    expect([await record(unnamed, later()), await record(unnamed, later())]).toEqual(['unknown-login', 'throttled'])
+    const unnamed = outcome({
+      user_id: null,
+      cohort: null,
+      scheme: null,
+      name: null,
+      verdict: 'unknown-login',
+    })
+    expect([await record(unnamed, later()), await record(unnamed, later())]).toEqual([
+      'unknown-login',
+      'throttled',
+    ])
   })
 
   test('the window ends by itself, and what is over is swept', async () => {
