@@ -13,7 +13,9 @@ do $$
 begin
   if (select relkind from pg_catalog.pg_class where oid = 'legacy.users'::regclass) in ('r', 'p') then
     create index users_login_key on legacy.users (carryover.name_key(login));
-    create index users_email_key on legacy.users (carryover.name_key(email));
+    -- Only where it differs from the login: whoever types the login is found by that.
+    create index users_email_key on legacy.users (carryover.name_key(email))
+      where carryover.name_key(email) <> carryover.name_key(login);
   end if;
 end $$;
 --> statement-breakpoint
@@ -93,7 +95,7 @@ begin
   if found then return; end if;
   return query
   select l.id from legacy.users l
-  where carryover.name_key(l.email) = wanted
+  where carryover.name_key(l.email) = wanted and carryover.name_key(l.email) <> carryover.name_key(l.login)
     and not exists (select from carryover.users d where d.user_id = l.id and d.deleted_at is not null)
   limit 2;
 end $$;
@@ -335,6 +337,14 @@ begin
           raise exception 'the role % is missing and this account may not create it', wanted
             using errcode = 'insufficient_privilege',
               hint = 'let an administrator run: create role carryover_hooks nologin; create role carryover_admin nologin;';
+      end;
+    end if;
+    -- So that a service that has this account alone can narrow itself to the role. A superuser can anyway; whoever may
+    -- not grant it was granted it by the administrator, or gives the service accounts of its own.
+    if not (select rolsuper from pg_catalog.pg_roles where rolname = current_user) then
+      begin
+        execute format('grant %I to current_user', wanted);
+      exception when insufficient_privilege then null;
       end;
     end if;
   end loop;

@@ -1,6 +1,6 @@
 import { Hono } from 'hono'
 import type { Reply } from './dialects/dialect.ts'
-import { errorCode, Failure } from './errors.ts'
+import { errorCode, Failure, tooLate } from './errors.ts'
 import type { HookRoute } from './hooks/routes.ts'
 import type { Log } from './log.ts'
 import type { Metrics } from './metrics.ts'
@@ -11,6 +11,7 @@ export function createHooksApp(
   { log, metrics }: { log: Log; metrics: Metrics },
 ): Hono {
   const app = new Hono({ strict: true })
+  const pace = { lastAnswer: Number.NEGATIVE_INFINITY }
   for (const route of routes) {
     const { dialect, hook } = route
     app.on(hook.method, hook.path, async ({ req: { raw } }) => {
@@ -23,7 +24,7 @@ export function createHooksApp(
         log({ event: 'caller-refused', dialect: dialect.name, hook: hook.name })
         return respond({ status: 401, body: { status: 401, title: 'unauthorized' } }, { connection: 'close' })
       }
-      const reply = await answered(route, raw, started, { log, metrics })
+      const reply = await answered(route, raw, started, pace, { log, metrics })
       metrics.answerSeconds.observe(
         { dialect: dialect.name, hook: hook.name },
         (performance.now() - started) / 1_000,
@@ -44,12 +45,17 @@ async function answered(
   route: HookRoute,
   request: Request,
   started: number,
+  pace: { lastAnswer: number },
   { log, metrics }: { log: Log; metrics: Metrics },
 ): Promise<Response> {
   const { dialect, hook } = route
   const deadline = started + dialect.answerWithin
   try {
-    return respond(await within(deadline, route.answer(request, deadline)))
+    const reply = await within(deadline, route.answer(request, deadline), () =>
+      tooLate(pace.lastAnswer, 'deadline'),
+    )
+    pace.lastAnswer = performance.now()
+    return respond(reply)
   } catch (error) {
     const failure = error instanceof Failure ? error : new Failure('internal', { detail: errorCode(error) })
     const reply = dialect.failure(failure, hook)
@@ -70,13 +76,10 @@ async function answered(
 }
 
 /** Nothing is answered late: a failure in time lets the provider act. */
-async function within<Value>(deadline: number, work: Promise<Value>): Promise<Value> {
+async function within<Value>(deadline: number, work: Promise<Value>, failure: () => Failure): Promise<Value> {
   let timer: NodeJS.Timeout | undefined
   const late = new Promise<never>((_, failed) => {
-    timer = setTimeout(
-      () => failed(new Failure('unavailable', { detail: 'deadline' })),
-      deadline - performance.now(),
-    )
+    timer = setTimeout(() => failed(failure()), deadline - performance.now())
   })
   try {
     return await Promise.race([work, late])

@@ -46,6 +46,19 @@ export class Failure extends Error {
   }
 }
 
+/** Milliseconds. No statement and no check of the service takes longer. */
+const STILL_FLOWING_MS = 1_000
+
+/**
+ * The deadline has passed. Where others were answered a moment ago there is more work than time, and a provider that
+ * repeats its call would make it worse; where nobody was, something is broken, and repeating may help.
+ */
+export function tooLate(lastAnswer: number, detail: string): Failure {
+  return new Failure(performance.now() - lastAnswer < STILL_FLOWING_MS ? 'overloaded' : 'unavailable', {
+    detail,
+  })
+}
+
 /**
  * What may be known of a foreign error: its code or its class, nothing else. Messages of JSON.parse, pg,
  * Drizzle and zod quote their input, which here means passwords and hashes.

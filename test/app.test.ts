@@ -1,5 +1,6 @@
 import { afterEach, expect, test, vi } from 'vitest'
 import { createHooksApp } from '../src/app.ts'
+import type { Dialect } from '../src/dialects/dialect.ts'
 import { okta } from '../src/dialects/okta.ts'
 import type { LegacyUser } from '../src/domain.ts'
 import { Failure } from '../src/errors.ts'
@@ -26,6 +27,7 @@ const ann: LegacyUser = {
 function surface(
   change: Partial<Flows['judge']> = {},
   secrets = new Map([['okta', [SECRET, SECOND_SECRET]]]),
+  known: readonly Dialect[] = [okta],
 ) {
   const { events, log } = logBook()
   const metrics = createMetrics()
@@ -50,7 +52,7 @@ function surface(
     admit: { find, record: async () => {}, policy: 'deny', attributes: [] },
     confirm: { confirm: async (notices) => notices.map(() => 'confirmed') },
   }
-  const app = createHooksApp(hookRoutes([okta], secrets, flows), { log, metrics })
+  const app = createHooksApp(hookRoutes(known, secrets, flows), { log, metrics })
   const post = (body: unknown, headers: Record<string, string> = {}, path = '/okta/password-import') =>
     app.request(path, {
       method: 'POST',
@@ -133,6 +135,33 @@ test('HEAD is not answered by way of GET', async () => {
     headers: { authorization: SECRET },
   })
   expect([response.status, await response.text()]).toEqual([404, ''])
+})
+
+test('the secret of one dialect is useless for another', async () => {
+  const hook = okta.hooks[0]
+  if (hook === undefined) throw new Error('okta has hooks')
+  const other: Dialect = { ...okta, name: 'other', hooks: [{ ...hook, path: '/other/password-import' }] }
+  const { app } = surface(
+    {},
+    new Map([
+      ['okta', [SECRET]],
+      ['other', [SECOND_SECRET]],
+    ]),
+    [okta, other],
+  )
+  const call = (path: string, authorization: string) =>
+    app.request(path, {
+      method: 'POST',
+      headers: { authorization, 'content-type': 'application/json' },
+      body: JSON.stringify(question),
+    })
+  const statuses = await Promise.all([
+    call('/okta/password-import', SECRET),
+    call('/okta/password-import', SECOND_SECRET),
+    call('/other/password-import', SECRET),
+    call('/other/password-import', SECOND_SECRET),
+  ])
+  expect(statuses.map(({ status }) => status)).toEqual([200, 401, 401, 200])
 })
 
 test('a dialect without secrets has no routes', async () => {

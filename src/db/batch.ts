@@ -1,4 +1,4 @@
-import { Failure } from '../errors.ts'
+import { Failure, tooLate } from '../errors.ts'
 
 interface Waiting<Question, Answer> {
   readonly question: Question
@@ -27,12 +27,14 @@ export function batched<Question, Answer>(
 ): (question: Question, deadline: number) => Promise<Answer> {
   const waiting: Waiting<Question, Answer>[] = []
   let busy = 0
+  let lastAnswer = Number.NEGATIVE_INFINITY
 
   const send = async () => {
     busy++
     const batch = take()
     try {
       if (batch.length > 0) settle(batch, await ask(batch.map(({ question }) => question)))
+      lastAnswer = performance.now()
     } catch (error) {
       for (const one of batch) one.failed(error)
     }
@@ -45,8 +47,7 @@ export function batched<Question, Answer>(
     while (batch.length < most) {
       const next = waiting.shift()
       if (next === undefined) break
-      if (next.deadline < performance.now())
-        next.failed(new Failure('unavailable', { detail: 'database-queue' }))
+      if (next.deadline < performance.now()) next.failed(tooLate(lastAnswer, 'database-queue'))
       else batch.push(next)
     }
     return batch

@@ -15,7 +15,8 @@ const MILLIS_PER_ROUND = 0.07
 /** bcrypt ignores the rest of a password. A login that worked with it before must go on working. */
 const KEY_BYTES = 72
 
-const WHOLE = /^\$2([abxy]?)\$(\d\d)\$([./A-Za-z0-9]{22})([./A-Za-z0-9]{31})$/
+/** The last characters of salt and digest carry spare bits, which are zero. */
+const WHOLE = /^\$2([abxy]?)\$(\d\d)\$([./A-Za-z0-9]{21}[.Oeu])([./A-Za-z0-9]{30}[.CGKOSWaeimquy26])$/
 const DECOY_SALT = 'CarryoverCarryoverCarO'
 const DECOY_DIGEST = 'nobodyKnowsAPasswordForThisHas.'
 
@@ -28,46 +29,56 @@ export const bcrypt: HashFormat = {
 }
 
 function read(encoded: string): ReadHash {
-  const { revision, cost, digits, digestBytes, digestOf } = readParts(encoded)
+  if (!WHOLE.test(encoded)) {
+    throw new HashError(
+      'malformed',
+      'a bcrypt hash has a two-digit cost and 53 characters of salt and digest, whose spare bits are zero',
+    )
+  }
+  const { cost, millis, decoy } = parametersOf(encoded.slice(0, encoded.indexOf('$', 1) + 4))
   return {
     scheme: bcrypt.name,
-    millis: 2 ** cost * MILLIS_PER_ROUND,
-    decoy: {
-      encoded: `$2${revision}$${digits}$${DECOY_SALT}${DECOY_DIGEST}`,
-      scheme: null,
-      salt: null,
-      login: '',
-      id: '',
-    },
-    matches: (password) => timingSafeEqual(digestOf(password), digestBytes),
+    millis,
+    decoy,
+    // Taken apart here and not before: a load reads millions of hashes and checks none.
+    matches: (password) =>
+      timingSafeEqual(digestOf(encoded, cost, password), bytesOfBcrypt64(encoded.slice(-DIGEST_CHARACTERS))),
   }
 }
 
 /** What crypt() answers for this password with the salt and the cost of a stored hash. Throws HashError. */
 export function bcryptText(encoded: string, password: Uint8Array): Buffer {
-  const { digestOf } = readParts(encoded)
-  return Buffer.from(encoded.slice(0, -DIGEST_CHARACTERS) + bcrypt64OfBytes(digestOf(password)), 'latin1')
+  read(encoded)
+  const { cost } = parametersOf(encoded.slice(0, encoded.indexOf('$', 1) + 4))
+  const digest = bcrypt64OfBytes(digestOf(encoded, cost, password))
+  return Buffer.from(encoded.slice(0, -DIGEST_CHARACTERS) + digest, 'latin1')
 }
 
 /** The digest that ends a stored hash, as text. */
 const DIGEST_CHARACTERS = 31
 
-function readParts(encoded: string) {
-  const [, revision, digits, salt, digest] = WHOLE.exec(encoded) ?? []
-  if (revision === undefined || digits === undefined || salt === undefined || digest === undefined) {
-    throw new HashError(
-      'malformed',
-      'a bcrypt hash has a two-digit cost and 53 characters of salt and digest',
-    )
+/** @param encoded a hash that has been read */
+function digestOf(encoded: string, cost: number, password: Uint8Array): Buffer {
+  const [, revision = '', digits = '', salt = ''] = WHOLE.exec(encoded) ?? []
+  return workOf(revision, { cost, digits, salt })(password)
+}
+
+/** What all hashes of one revision and cost have in common. There are five revisions and eleven costs. */
+const known = new Map<string, { cost: number } & Pick<ReadHash, 'millis' | 'decoy'>>()
+
+/** @param prefix up to the third dollar sign */
+function parametersOf(prefix: string) {
+  const found = known.get(prefix)
+  if (found) return found
+  const cost = affordableCost(prefix.slice(-3, -1))
+  const encoded = prefix + DECOY_SALT + DECOY_DIGEST
+  const made = {
+    cost,
+    millis: 2 ** cost * MILLIS_PER_ROUND,
+    decoy: { encoded, scheme: null, salt: null, login: '', id: '' },
   }
-  const cost = affordableCost(digits)
-  const saltBytes = bytesOfBcrypt64(salt)
-  const digestBytes = bytesOfBcrypt64(digest)
-  if (!saltBytes || !digestBytes) {
-    throw new HashError('malformed', 'the spare bits of the salt and of the digest of a bcrypt hash are zero')
-  }
-  const digestOf = workOf(revision, { cost, digits, salt, saltBytes })
-  return { revision, cost, digits, digestBytes, digestOf }
+  known.set(prefix, made)
+  return made
 }
 
 function affordableCost(digits: string): number {
@@ -81,15 +92,11 @@ interface Parameters {
   readonly cost: number
   readonly digits: string
   readonly salt: string
-  readonly saltBytes: Buffer
 }
 
 /** How each revision makes its digest. bcryptjs knows neither `$2$` nor `$2x$`, and takes text only. */
-function workOf(
-  revision: string,
-  { cost, digits, salt, saltBytes }: Parameters,
-): (password: Uint8Array) => Buffer {
-  const bytewise = (key: EksKey) => eksBlowfish(key, saltBytes, cost)
+function workOf(revision: string, { cost, digits, salt }: Parameters): (password: Uint8Array) => Buffer {
+  const bytewise = (key: EksKey) => eksBlowfish(key, bytesOfBcrypt64(salt), cost)
   const textwise = (keyOf: (bytes: Uint8Array) => EksKey) => (password: Uint8Array) => {
     const text = textOfUtf8(password)
     if (text === null) return bytewise(keyOf(terminated(password)))
@@ -111,18 +118,17 @@ function unterminated(password: Uint8Array): Uint8Array {
 }
 
 function digestIn(encoded: string): Buffer {
-  const bytes = bytesOfBcrypt64(encoded.slice(-DIGEST_CHARACTERS))
-  if (!bytes) throw new Error('bcryptjs returned something other than a bcrypt hash')
-  return bytes
+  return bytesOfBcrypt64(encoded.slice(-DIGEST_CHARACTERS))
 }
 
 const BCRYPT64 = './ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'
 const BASE64 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
 
-function bytesOfBcrypt64(text: string): Buffer | null {
-  return bytesOfBase64(
-    unpadded(text.replace(/./g, (character) => BASE64.charAt(BCRYPT64.indexOf(character)))),
-  )
+function bytesOfBcrypt64(text: string): Buffer {
+  const standard = text.replace(/./g, (character) => BASE64.charAt(BCRYPT64.indexOf(character)))
+  const bytes = bytesOfBase64(unpadded(standard))
+  if (bytes === null) throw new Error('salt and digest of bcrypt were read before')
+  return bytes
 }
 
 function bcrypt64OfBytes(bytes: Buffer): string {

@@ -1,0 +1,73 @@
+import { describe, expect, test } from 'vitest'
+import { batched } from '../../src/db/batch.ts'
+import { Failure } from '../../src/errors.ts'
+
+const later = () => performance.now() + 10_000
+
+/** A statement that is answered when the test says so. */
+function statements() {
+  const sent: { questions: readonly number[]; answer: () => void; fail: () => void }[] = []
+  const ask = (questions: readonly number[]) =>
+    new Promise<number[]>((answered, failed) => {
+      sent.push({
+        questions,
+        answer: () => answered(questions.map((question) => question * 10)),
+        fail: () => failed(new Failure('unavailable')),
+      })
+    })
+  return { sent, ask }
+}
+
+describe('many callers in one statement', () => {
+  test('a lone question goes at once; what comes meanwhile goes together, and everyone gets its own answer', async () => {
+    const { sent, ask } = statements()
+    const call = batched(ask, { most: 3, lanes: 1 })
+    const answers = [1, 2, 3, 4, 5].map((question) => call(question, later()))
+    expect(sent.map(({ questions }) => questions)).toEqual([[1]])
+    sent[0]?.answer()
+    expect(await answers[0]).toBe(10)
+    expect(sent.map(({ questions }) => questions)).toEqual([[1], [2, 3, 4]])
+    sent[1]?.answer()
+    expect(await answers[3]).toBe(40)
+    sent[2]?.answer()
+    expect(await Promise.all(answers)).toEqual([10, 20, 30, 40, 50])
+  })
+
+  test('a statement that fails fails those in it alone', async () => {
+    const { sent, ask } = statements()
+    const call = batched(ask, { most: 10, lanes: 1 })
+    const first = call(1, later())
+    const second = call(2, later())
+    sent[0]?.fail()
+    await expect(first).rejects.toThrow(Failure)
+    sent[1]?.answer()
+    expect(await second).toBe(20)
+  })
+
+  test('an answer that is missing is a failure', async () => {
+    const call = batched(async () => [], { most: 10, lanes: 1 })
+    await expect(call(1, later())).rejects.toMatchObject({ code: 'internal' })
+  })
+
+  test('a question that nobody waits for any more is not sent: overload while others are answered, an outage otherwise', async () => {
+    const { sent, ask } = statements()
+    const call = batched(ask, { most: 10, lanes: 1 })
+    const first = call(1, later())
+    const late = call(2, performance.now() - 1)
+    sent[0]?.answer()
+    await first
+    await expect(late).rejects.toMatchObject({ code: 'overloaded' })
+    const next = call(3, later())
+    const behind = call(4, performance.now() - 1)
+    sent[1]?.answer()
+    await next
+    await expect(behind).rejects.toMatchObject({ code: 'overloaded' })
+    const broken = batched(ask, { most: 10, lanes: 1 })
+    const hanging = broken(5, later())
+    const lost = broken(6, performance.now() - 1)
+    sent[2]?.fail()
+    await expect(hanging).rejects.toThrow(Failure)
+    await expect(lost).rejects.toMatchObject({ code: 'unavailable' })
+    expect(sent.map(({ questions }) => questions)).toEqual([[1], [3], [5]])
+  })
+})
