@@ -4,11 +4,27 @@ import { bcrypt } from './bcrypt.ts'
 import { bytesOfBase64, bytesOfHex } from './encodings.ts'
 import type { HashFormat, ReadHash } from './format.ts'
 import { HashError } from './format.ts'
+import { ldapDigests, ldapSaltedDigests } from './ldap-digests.ts'
+import { apr1, md5crypt } from './md5-crypt.ts'
+import { drupal7, phpass, phpassMd5Latin1 } from './phpass.ts'
 import { readRecipe, recipeExample, recipeOfDigest } from './recipe.ts'
 import { digests } from './recipe-functions.ts'
+import { sha256crypt, sha512crypt } from './sha-crypt.ts'
 
 /** Every family, one line each. */
-export const formats: readonly HashFormat[] = [bcrypt, argon2]
+export const formats: readonly HashFormat[] = [
+  bcrypt,
+  argon2,
+  sha512crypt,
+  sha256crypt,
+  md5crypt,
+  apr1,
+  phpass,
+  phpassMd5Latin1,
+  drupal7,
+  ...ldapDigests,
+  ...ldapSaltedDigests,
+]
 
 /** The longest known format, SCRAM with several digests, takes about 400. */
 const MAX_ENCODED_CHARACTERS = 1024
