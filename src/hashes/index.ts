@@ -1,6 +1,7 @@
 import type { StoredHash } from '../domain.ts'
 import { argon2 } from './argon2.ts'
 import { bcrypt } from './bcrypt.ts'
+import { bigcrypt, bsdiCrypt, crypt16, descrypt } from './des-crypt.ts'
 import { bytesOfBase64, bytesOfHex } from './encodings.ts'
 import type { HashFormat, ReadHash } from './format.ts'
 import { HashError } from './format.ts'
@@ -22,6 +23,10 @@ export const formats: readonly HashFormat[] = [
   phpass,
   phpassMd5Latin1,
   drupal7,
+  descrypt,
+  bsdiCrypt,
+  bigcrypt,
+  crypt16,
   ...ldapDigests,
   ...ldapSaltedDigests,
 ]
