@@ -13,9 +13,9 @@ const BIGCRYPT_BLOCKS = 16
 const CRYPT16_TIMES = [20, 5] as const
 /** About a second. FreeBSD and passlib write 5001 or less. */
 const MAX_BSDI_TIMES = 4_000_000
-const MILLIS_PER_TIME = 0.0003
+const MILLIS_PER_TIME = 0.0002
 /** Reading a key and a block takes longer than the rounds of crypt(3). */
-const MILLIS_PER_BLOCK = 0.15
+const MILLIS_PER_BLOCK = 0.2
 
 /** Eleven digits hold 66 bits; the last two are zero. */
 const DIGEST = '[./0-9A-Za-z]{10}[.26AEIMQUYcgkosw]'

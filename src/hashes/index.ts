@@ -5,12 +5,17 @@ import { bigcrypt, bsdiCrypt, crypt16, descrypt } from './des-crypt.ts'
 import { bytesOfBase64, bytesOfHex } from './encodings.ts'
 import type { HashFormat, ReadHash } from './format.ts'
 import { HashError } from './format.ts'
+import { argon2Prefixed, kratosCrypts, ldapCrypt } from './ldap-crypt.ts'
 import { ldapDigests, ldapSaltedDigests } from './ldap-digests.ts'
 import { apr1, md5crypt } from './md5-crypt.ts'
+import { nthash3 } from './nthash-3.ts'
 import { drupal7, phpass, phpassMd5Latin1 } from './phpass.ts'
 import { readRecipe, recipeExample, recipeOfDigest } from './recipe.ts'
 import { digests } from './recipe-functions.ts'
 import { sha256crypt, sha512crypt } from './sha-crypt.ts'
+import { sha1crypt } from './sha1-crypt.ts'
+import { sunmd5 } from './sun-md5.ts'
+import { gostYescrypt, scrypt7, yescrypt } from './yescrypt.ts'
 
 /** Every family, one line each. */
 export const formats: readonly HashFormat[] = [
@@ -23,12 +28,21 @@ export const formats: readonly HashFormat[] = [
   phpass,
   phpassMd5Latin1,
   drupal7,
+  yescrypt,
+  gostYescrypt,
+  scrypt7,
   descrypt,
   bsdiCrypt,
   bigcrypt,
   crypt16,
   ...ldapDigests,
   ...ldapSaltedDigests,
+  ldapCrypt,
+  argon2Prefixed,
+  ...kratosCrypts,
+  sha1crypt,
+  sunmd5,
+  nthash3,
 ]
 
 /** The longest known format, SCRAM with several digests, takes about 400. */
