@@ -1,4 +1,5 @@
 import type { StoredHash } from '../domain.ts'
+import { aix } from './aix.ts'
 import { argon2 } from './argon2.ts'
 import { bcrypt } from './bcrypt.ts'
 import { bigcrypt, bsdiCrypt, crypt16, descrypt } from './des-crypt.ts'
@@ -7,6 +8,14 @@ import type { HashFormat, ReadHash } from './format.ts'
 import { HashError } from './format.ts'
 import { argon2Prefixed, kratosCrypts, ldapCrypt } from './ldap-crypt.ts'
 import { ldapDigests, ldapSaltedDigests } from './ldap-digests.ts'
+import {
+  atlassian,
+  dovecotPbkdf2,
+  elasticsearchPbkdf2,
+  ldap389Pbkdf2,
+  ldapPbkdf2,
+  macosMl,
+} from './ldap-pbkdf2.ts'
 import { apr1, md5crypt } from './md5-crypt.ts'
 import { nthash3 } from './nthash-3.ts'
 import { drupal7, phpass, phpassMd5Latin1 } from './phpass.ts'
@@ -43,6 +52,13 @@ export const formats: readonly HashFormat[] = [
   sha1crypt,
   sunmd5,
   nthash3,
+  ldapPbkdf2,
+  ldap389Pbkdf2,
+  atlassian,
+  elasticsearchPbkdf2,
+  dovecotPbkdf2,
+  macosMl,
+  aix,
 ]
 
 /** The longest known format, SCRAM with several digests, takes about 400. */
