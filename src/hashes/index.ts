@@ -3,9 +3,12 @@ import { aix } from './aix.ts'
 import { argon2 } from './argon2.ts'
 import { bcrypt } from './bcrypt.ts'
 import { bigcrypt, bsdiCrypt, crypt16, descrypt } from './des-crypt.ts'
+import { cramMd5, digestMd5, dovecotScram, plainMd4 } from './dovecot.ts'
 import { bytesOfBase64, bytesOfHex } from './encodings.ts'
 import type { HashFormat, ReadHash } from './format.ts'
 import { HashError } from './format.ts'
+import { as400Ssha1, macosSha1, macosSha512 } from './hex-with-salt.ts'
+import { fshp, samsungAndroid, sapH } from './iterated-digests.ts'
 import { argon2Prefixed, kratosCrypts, ldapCrypt } from './ldap-crypt.ts'
 import { ldapDigests, ldapSaltedDigests } from './ldap-digests.ts'
 import {
@@ -59,6 +62,16 @@ export const formats: readonly HashFormat[] = [
   dovecotPbkdf2,
   macosMl,
   aix,
+  sapH,
+  fshp,
+  samsungAndroid,
+  cramMd5,
+  digestMd5,
+  dovecotScram,
+  plainMd4,
+  macosSha1,
+  macosSha512,
+  as400Ssha1,
 ]
 
 /** The longest known format, SCRAM with several digests, takes about 400. */

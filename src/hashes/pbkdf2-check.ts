@@ -35,14 +35,10 @@ export interface Pbkdf2Hash {
 export function readPbkdf2({ scheme, digest, iterations, salt, key, decoy, prepare }: Pbkdf2Hash): ReadHash {
   requireLength(scheme, 'salt', salt, SALT_BYTES)
   requireLength(scheme, 'key', key, KEY_BYTES)
-  if (iterations < 1) throw new HashError('malformed', `hashes of ${scheme} have at least one iteration`)
-  const millis = iterations * Math.ceil(key.length / DIGEST_BYTES[digest]) * MILLIS_PER_ITERATION[digest]
-  if (iterations > MAX_ITERATIONS || millis > MAX_MILLIS) {
-    throw new HashError('too-costly', `hashes of ${scheme} may take at most ${MAX_MILLIS} ms`)
-  }
+  const millis = affordableMillis(scheme, { digest, iterations, bytes: key.length })
   return {
     scheme,
-    millis: millis + 0.02,
+    millis,
     decoy,
     matches: (password) =>
       sameBytes(
@@ -50,6 +46,22 @@ export function readPbkdf2({ scheme, digest, iterations, salt, key, decoy, prepa
         key,
       ),
   }
+}
+
+export interface Pbkdf2Cost {
+  readonly digest: Pbkdf2Digest
+  readonly iterations: number
+  readonly bytes: number
+}
+
+/** What the work takes. Throws HashError where that is too much. */
+export function affordableMillis(scheme: string, { digest, iterations, bytes }: Pbkdf2Cost): number {
+  if (iterations < 1) throw new HashError('malformed', `hashes of ${scheme} have at least one iteration`)
+  const millis = iterations * Math.ceil(bytes / DIGEST_BYTES[digest]) * MILLIS_PER_ITERATION[digest]
+  if (iterations > MAX_ITERATIONS || millis > MAX_MILLIS) {
+    throw new HashError('too-costly', `hashes of ${scheme} may take at most ${MAX_MILLIS} ms`)
+  }
+  return millis + 0.02
 }
 
 function requireLength(
