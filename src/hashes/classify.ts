@@ -14,7 +14,9 @@ export function classify(stored: StoredHash): Classified {
     return { usable: true, scheme: read.scheme, read }
   } catch (error) {
     if (!(error instanceof HashError)) throw error
-    const format = formats.find(({ shape }) => stored.encoded !== null && shape.test(stored.encoded))
+    const format = formats.find(
+      ({ shape, byNameOnly }) => !byNameOnly && stored.encoded !== null && shape.test(stored.encoded),
+    )
     return { usable: false, scheme: format?.name ?? 'unknown', defect: error.defect }
   }
 }

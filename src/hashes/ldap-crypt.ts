@@ -31,6 +31,9 @@ const CRYPT: readonly HashFormat[] = [
 /** RFC 2307 knows {CRYPT}; the others are Dovecot's. */
 const PREFIX = /^\{(?:CRYPT|(?:DES|MD5|BLF|SHA256|SHA512)-CRYPT|MD5(?=\}\$1\$))\}/i
 
+/** passwd(5) copied into a directory. */
+const LOCKED = /^(?:[*!].*|x)$/
+
 export const ldapCrypt: HashFormat = {
   name: 'ldap-crypt',
   note: '{CRYPT} and every hash of crypt(3); {MD5-CRYPT}, {BLF-CRYPT} and so on of Dovecot',
@@ -39,6 +42,8 @@ export const ldapCrypt: HashFormat = {
   read(encoded, stored) {
     const prefix = PREFIX.exec(encoded)?.[0] ?? ''
     const inner = encoded.slice(prefix.length)
+    if (LOCKED.test(inner))
+      throw new HashError('locked-marker', 'in place of a hash the row says that nobody may sign in')
     const format = CRYPT.find(({ shape }) => shape.test(inner))
     if (!format) throw new HashError('malformed', 'behind {CRYPT} stands a hash of crypt(3)')
     return readWrapped({ name: 'ldap-crypt', wrap: (text) => prefix + text }, format, inner, stored)
