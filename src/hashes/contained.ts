@@ -80,27 +80,6 @@ export const contained: readonly HashFormat[] = [
     recipes: ['md5($pass.$login)'],
     example: `md5${NOBODYS_MD5}`,
   }),
-  container({
-    name: 'digest-md5',
-    note: 'Dovecot; the login is the salt, and a realm is in the column salt',
-    shape: /^\{DIGEST-MD5(?:\.HEX)?\}(?<hash>[0-9a-f]{32})$/i,
-    recipes: ["md5($login.'::'.$pass)", "md5($login.':'.$salt.':'.$pass)"],
-    example: `{DIGEST-MD5}${NOBODYS_MD5}`,
-  }),
-  container({
-    name: 'plain-md4',
-    note: 'Dovecot',
-    shape: /^\{PLAIN-MD4(?:\.HEX)?\}(?<hash>[0-9a-f]{32})$/i,
-    recipes: ['md4($pass)'],
-    example: `{PLAIN-MD4}${NOBODYS_MD5}`,
-  }),
-  container({
-    name: 'nthash-3',
-    note: 'NTLM as FreeBSD writes it',
-    shape: /^\$3\$\$(?<hash>[0-9a-f]{32})$/i,
-    recipes: ['md4(utf16le($pass))'],
-    example: `$3$$${NOBODYS_MD5}`,
-  }),
   // Identity services
   container({
     name: 'kratos-pf',

@@ -1,21 +1,87 @@
 import type { StoredHash } from '../domain.ts'
+import { aix } from './aix.ts'
 import { argon2 } from './argon2.ts'
 import { bcrypt } from './bcrypt.ts'
 import { bcryptSha256 } from './bcrypt-sha256.ts'
 import { contained } from './contained.ts'
 import type { HashContext } from './context.ts'
 import { NO_CONTEXT } from './context.ts'
-import { cramMd5 } from './cram-md5.ts'
+import { bigcrypt, bsdiCrypt, crypt16, descrypt } from './des-crypt.ts'
+import { cramMd5, digestMd5, dovecotScram, plainMd4 } from './dovecot.ts'
 import { bytesOfBase64, bytesOfHex } from './encodings.ts'
 import type { HashFormat, ReadHash } from './format.ts'
 import { HashError } from './format.ts'
+import { as400Ssha1, macosSha1, macosSha512 } from './hex-with-salt.ts'
+import { fshp, samsungAndroid, sapH } from './iterated-digests.ts'
+import { argon2Prefixed, kratosCrypts, ldapCrypt } from './ldap-crypt.ts'
+import { ldapDigests, ldapSaltedDigests } from './ldap-digests.ts'
+import {
+  atlassian,
+  dovecotPbkdf2,
+  elasticsearchPbkdf2,
+  ldap389Pbkdf2,
+  ldapPbkdf2,
+  macosMl,
+} from './ldap-pbkdf2.ts'
+import { apr1, md5crypt } from './md5-crypt.ts'
 import { namedExample, namedRecipe, namedRecipes, readNamed } from './named-recipes.ts'
+import { nthash3 } from './nthash-3.ts'
+import { drupal7, phpass, phpassMd5Latin1 } from './phpass.ts'
 import { readRecipe, recipeExample, recipeOfDigest } from './recipe.ts'
 import { digests } from './recipe-functions.ts'
+import { sha256crypt, sha512crypt } from './sha-crypt.ts'
+import { sha1crypt } from './sha1-crypt.ts'
+import { sunmd5 } from './sun-md5.ts'
 import { wbb4 } from './wbb4.ts'
+import { gostYescrypt, scrypt7, yescrypt } from './yescrypt.ts'
 
 /** Every family, one line each. */
-export const formats: readonly HashFormat[] = [bcrypt, argon2, bcryptSha256, wbb4, cramMd5, ...contained]
+export const formats: readonly HashFormat[] = [
+  bcrypt,
+  argon2,
+  bcryptSha256,
+  wbb4,
+  sha512crypt,
+  sha256crypt,
+  md5crypt,
+  apr1,
+  phpass,
+  phpassMd5Latin1,
+  drupal7,
+  yescrypt,
+  gostYescrypt,
+  scrypt7,
+  descrypt,
+  bsdiCrypt,
+  bigcrypt,
+  crypt16,
+  ...ldapDigests,
+  ...ldapSaltedDigests,
+  ldapCrypt,
+  argon2Prefixed,
+  ...kratosCrypts,
+  sha1crypt,
+  sunmd5,
+  nthash3,
+  ldapPbkdf2,
+  ldap389Pbkdf2,
+  atlassian,
+  elasticsearchPbkdf2,
+  dovecotPbkdf2,
+  macosMl,
+  aix,
+  sapH,
+  fshp,
+  samsungAndroid,
+  cramMd5,
+  digestMd5,
+  plainMd4,
+  dovecotScram,
+  macosSha1,
+  macosSha512,
+  as400Ssha1,
+  ...contained,
+]
 
 /** The longest known format, SCRAM with several digests, takes about 400. */
 const MAX_ENCODED_CHARACTERS = 1024

@@ -34,7 +34,8 @@ describe.each(formats)('$name', (format) => {
   test('every truncation is refused, or is a shorter digest that does not match', async () => {
     const { stored, password } = cheapest(format.name)
     const encoded = stored.encoded ?? ''
-    for (let length = 0; length < encoded.length; length += 1) {
+    // Only the padding of base64 may be missing.
+    for (let length = 0; length < encoded.replace(/=+$/, '').length; length += 1) {
       expect(await verdict({ ...stored, encoded: encoded.slice(0, length) }, password)).toBe(false)
     }
     expect(defectOf({ ...stored, encoded: '' })).toBe('missing')

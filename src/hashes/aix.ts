@@ -1,0 +1,81 @@
+import { pbkdf2Sync } from 'node:crypto'
+import { crypt64, sameBytes, selfContained } from './crypt64.ts'
+import type { HashFormat, ReadHash } from './format.ts'
+import { HashError } from './format.ts'
+import { md5CryptDigest } from './md5-crypt.ts'
+
+/** AIX writes 6 by default, which is 64 iterations. */
+const MAX_LOG2 = 20
+const SMD5_MILLIS = 1.1
+
+const SMD5 = /^\{smd5\}([\x21-\x23\x25-\x7e]{0,8})\$([./0-9A-Za-z]{21}[./01])$/
+const SSHA = /^\{ssha(1|256|512)\}(\d\d)\$([\x21-\x23\x25-\x7e]{1,32})\$([./0-9A-Za-z]{26,86})$/
+const VARIANTS = {
+  1: { digest: 'sha1', bytes: 20, millis: 0.0003 },
+  256: { digest: 'sha256', bytes: 32, millis: 0.0004 },
+  512: { digest: 'sha512', bytes: 64, millis: 0.0006 },
+} as const
+
+/** `/etc/security/passwd` of AIX, in lower case: others write other things behind the same braces. */
+export const aix: HashFormat = {
+  name: 'aix',
+  note: `{smd5}, {ssha1}, {ssha256} and {ssha512}; at most 2^${MAX_LOG2} iterations`,
+  example: sshaText('256', '06'),
+  shape: /^\{(?:smd5\}[^$]{0,8}\$|ssha(?:1|256|512)\}\d\d\$)/,
+  read: (encoded) => (encoded.startsWith('{smd5}') ? readSmd5(encoded) : readSsha(encoded)),
+}
+
+/** md5crypt without its magic. */
+function readSmd5(encoded: string): ReadHash {
+  const [, salt, digest] = SMD5.exec(encoded) ?? []
+  if (salt === undefined || digest === undefined)
+    throw new HashError('malformed', 'behind {smd5} stand a salt and 22 characters of digest')
+  return {
+    scheme: 'aix',
+    millis: SMD5_MILLIS,
+    decoy: selfContained(`{smd5}Carryove$${'.'.repeat(22)}`),
+    matches: (password) => sameBytes(md5CryptDigest(password, Buffer.from(salt), ''), digest),
+  }
+}
+
+function readSsha(encoded: string): ReadHash {
+  const [, bits, log2, salt, digits] = SSHA.exec(encoded) ?? []
+  const variant = variantOf(bits)
+  if (!variant || log2 === undefined || salt === undefined || digits?.length !== lengthOf(variant.bytes)) {
+    throw new HashError('malformed', 'behind {ssha256} stand a cost of two digits, a salt and a digest')
+  }
+  if (Number(log2) > MAX_LOG2)
+    throw new HashError('too-costly', `AIX hashes may have at most 2^${MAX_LOG2} iterations`)
+  const iterations = 2 ** Number(log2)
+  const { digest, bytes, millis } = variant
+  return {
+    scheme: 'aix',
+    millis: iterations * millis + 0.02,
+    decoy: selfContained(sshaText(bits ?? '', log2)),
+    matches: (password) => sameBytes(digitsOf(pbkdf2Sync(password, salt, iterations, bytes, digest)), digits),
+  }
+}
+
+function variantOf(bits: string | undefined) {
+  return bits === '1' || bits === '256' || bits === '512' ? VARIANTS[bits] : undefined
+}
+
+function sshaText(bits: string, log2: string): string {
+  return `{ssha${bits}}${log2}$CarryoverCarryov$${'.'.repeat(lengthOf(variantOf(bits)?.bytes ?? 0))}`
+}
+
+function lengthOf(bytes: number): number {
+  return Math.ceil((8 * bytes) / 6)
+}
+
+/**
+ * Groups of three bytes with the first one highest, and in them the lowest digit first. The last group is filled
+ * with zeros and cut off, which loses some of its bits.
+ */
+function digitsOf(bytes: Buffer): string {
+  const groups = Buffer.alloc(3 * Math.ceil(bytes.length / 3))
+  bytes.forEach((byte, at) => {
+    groups[at - (at % 3) + 2 - (at % 3)] = byte
+  })
+  return crypt64(groups).slice(0, lengthOf(bytes.length))
+}

@@ -1,0 +1,136 @@
+import { bigEndianCrypt64, numberOfCrypt64, sameBytes, selfContained } from './crypt64.ts'
+import type { HashFormat } from './format.ts'
+import { HashError } from './format.ts'
+import { desKey, saltedDes } from './salted-des.ts'
+
+/** What is enciphered: crypt(3) starts from a block of zeros. */
+const ZEROS = Buffer.alloc(8)
+const BLOCK = 8
+const CRYPT_TIMES = 25
+/** HP-UX and OSF/1 take 128 bytes of the password. */
+const BIGCRYPT_BLOCKS = 16
+/** Ultrix gives twenty turns to the first eight bytes, five to the next. */
+const CRYPT16_TIMES = [20, 5] as const
+/** About a second. FreeBSD and passlib write 5001 or less. */
+const MAX_BSDI_TIMES = 4_000_000
+const MILLIS_PER_TIME = 0.0002
+/** Reading a key and a block takes longer than the rounds of crypt(3). */
+const MILLIS_PER_BLOCK = 0.2
+
+/** Eleven digits hold 66 bits; the last two are zero. */
+const DIGEST = '[./0-9A-Za-z]{10}[.26AEIMQUYcgkosw]'
+const DECOY_DIGEST = 'Carryover..'
+
+export const descrypt: HashFormat = {
+  name: 'descrypt',
+  note: 'the first eight bytes of the password count',
+  example: `Ca${DECOY_DIGEST}`,
+  shape: new RegExp(`^[./0-9A-Za-z]{2}${DIGEST}$`),
+  read(encoded) {
+    return {
+      scheme: 'descrypt',
+      millis: MILLIS_PER_BLOCK,
+      decoy: selfContained(`Ca${DECOY_DIGEST}`),
+      matches: (password) => sameBytes(desCrypt(password, encoded.slice(0, 2)), encoded),
+    }
+  },
+}
+
+/** The 13 characters of crypt(3). */
+export function desCrypt(password: Uint8Array, salt: string): string {
+  const work = { salt: numberOfCrypt64(salt), times: CRYPT_TIMES }
+  return salt + bigEndianCrypt64(saltedDes(desKey(password), ZEROS, work))
+}
+
+const BSDI = new RegExp(`^_([./0-9A-Za-z]{4})([./0-9A-Za-z]{4})(${DIGEST})$`)
+
+export const bsdiCrypt: HashFormat = {
+  name: 'bsdi-crypt',
+  note: `at most ${MAX_BSDI_TIMES} turns`,
+  example: `_J9..Carr${DECOY_DIGEST}`,
+  shape: /^_[./0-9A-Za-z]{19}$/,
+  read(encoded) {
+    const [, digits, salt, digest] = BSDI.exec(encoded) ?? []
+    if (digits === undefined || salt === undefined || digest === undefined) {
+      throw new HashError('malformed', 'the spare bits of a BSDi hash are zero')
+    }
+    const times = numberOfCrypt64(digits)
+    if (times === 0) throw new HashError('malformed', 'a BSDi hash has at least one turn')
+    if (times > MAX_BSDI_TIMES)
+      throw new HashError('too-costly', `a BSDi hash may have at most ${MAX_BSDI_TIMES} turns`)
+    const work = { salt: numberOfCrypt64(salt), times }
+    return {
+      scheme: 'bsdi-crypt',
+      millis: times * MILLIS_PER_TIME + MILLIS_PER_BLOCK,
+      decoy: selfContained(`_${digits}Carr${DECOY_DIGEST}`),
+      matches: (password) => sameBytes(bigEndianCrypt64(saltedDes(foldedKey(password), ZEROS, work)), digest),
+    }
+  },
+}
+
+/** The whole password: each block is added to the key before it, enciphered under itself. */
+function foldedKey(password: Uint8Array): Buffer {
+  let key = desKey(password)
+  for (let at = BLOCK; at < password.length; at += BLOCK) {
+    const enciphered = saltedDes(key, key, { salt: 0, times: 1 })
+    const block = desKey(password.subarray(at))
+    key = Buffer.from(enciphered.map((byte, place) => byte ^ (block[place] ?? 0)))
+  }
+  return key
+}
+
+export const bigcrypt: HashFormat = {
+  name: 'bigcrypt',
+  note: `descrypt of every eight bytes, ${BIGCRYPT_BLOCKS * BLOCK} at most`,
+  example: `Ca${DECOY_DIGEST}${DECOY_DIGEST}`,
+  shape: /^[./0-9A-Za-z]{2}(?:[./0-9A-Za-z]{11}){1,16}$/,
+  byNameOnly: true,
+  read(encoded) {
+    const salt = encoded.slice(0, 2)
+    const blocks = encoded.slice(2).match(/.{11}/g) ?? []
+    if (!blocks.every((block) => new RegExp(`^${DIGEST}$`).test(block))) {
+      throw new HashError('malformed', 'the spare bits of a bigcrypt hash are zero')
+    }
+    return {
+      scheme: 'bigcrypt',
+      millis: blocks.length * MILLIS_PER_BLOCK,
+      decoy: selfContained(`Ca${DECOY_DIGEST.repeat(blocks.length)}`, 'bigcrypt'),
+      matches: (password) => sameBytes(bigCrypt(password, salt), encoded),
+    }
+  },
+}
+
+/** The salt of each block after the first is the start of the digest before it. */
+function bigCrypt(password: Uint8Array, salt: string): string {
+  const blocks = Math.min(BIGCRYPT_BLOCKS, Math.max(1, Math.ceil(password.length / BLOCK)))
+  let made = salt
+  let blockSalt = salt
+  for (let block = 0; block < blocks; block += 1) {
+    const digest = desCrypt(password.subarray(BLOCK * block), blockSalt).slice(2)
+    made += digest
+    blockSalt = digest.slice(0, 2)
+  }
+  return made
+}
+
+export const crypt16: HashFormat = {
+  name: 'crypt16',
+  note: 'Ultrix; sixteen bytes of the password count',
+  example: `Ca${DECOY_DIGEST}${DECOY_DIGEST}`,
+  shape: new RegExp(`^[./0-9A-Za-z]{2}${DIGEST}${DIGEST}$`),
+  byNameOnly: true,
+  read(encoded) {
+    const salt = numberOfCrypt64(encoded.slice(0, 2))
+    return {
+      scheme: 'crypt16',
+      millis: 2 * MILLIS_PER_BLOCK,
+      decoy: selfContained(`Ca${DECOY_DIGEST}${DECOY_DIGEST}`, 'crypt16'),
+      matches: (password) => {
+        const digests = CRYPT16_TIMES.map((times, block) =>
+          bigEndianCrypt64(saltedDes(desKey(password.subarray(BLOCK * block)), ZEROS, { salt, times })),
+        )
+        return sameBytes(digests.join(''), encoded.slice(2))
+      },
+    }
+  },
+}

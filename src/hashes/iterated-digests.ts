@@ -1,0 +1,138 @@
+import { hash } from 'node:crypto'
+import { sameBytes, selfContained } from './crypt64.ts'
+import { bytesOfBase64, bytesOfHex } from './encodings.ts'
+import type { HashFormat } from './format.ts'
+import { HashError } from './format.ts'
+
+/** A second and more here. */
+const MAX_ROUNDS = 1_000_000
+const MILLIS_PER_ROUND = 0.0014
+const SALT_BYTES = { least: 1, most: 64 }
+
+const DIGEST_BYTES = { sha1: 20, sha256: 32, sha384: 48, sha512: 64 } as const
+type Digest = keyof typeof DIGEST_BYTES
+
+function affordableRounds(name: string, digits: string): number {
+  const rounds = Number(digits)
+  if (rounds > MAX_ROUNDS)
+    throw new HashError('too-costly', `a ${name} hash may have at most ${MAX_ROUNDS} rounds`)
+  return rounds
+}
+
+const SAP_NAMES: ReadonlyMap<string, Digest> = new Map([
+  ['x-issha', 'sha1'],
+  ['x-issha256', 'sha256'],
+  ['x-issha384', 'sha384'],
+  ['x-issha512', 'sha512'],
+])
+const SAP_WHOLE = /^(\{(x-issha(?:256|384|512)?), ?([1-9]\d{0,9})\})([A-Za-z0-9+/]{1,180}={0,2})$/i
+
+/** SAP's CODVN H: the password again in front of every digest. */
+export const sapH: HashFormat = {
+  name: 'sap-h',
+  note: `{x-issha, 1024}, {x-isSHA256, n} and so on; at most ${MAX_ROUNDS} rounds`,
+  example: `{x-isSHA512, 15000}${Buffer.alloc(80, 'Z').toString('base64')}`,
+  shape: /^\{x-issha(?:256|384|512)?,/i,
+  read(encoded) {
+    const [, prefix, name, digits, text] = SAP_WHOLE.exec(encoded) ?? []
+    const digest = SAP_NAMES.get(name?.toLowerCase() ?? '')
+    const body = bytesOfBase64(text ?? '')
+    const saltBytes = (body?.length ?? 0) - (digest ? DIGEST_BYTES[digest] : 0)
+    if (
+      prefix === undefined ||
+      digits === undefined ||
+      !digest ||
+      !body ||
+      saltBytes < SALT_BYTES.least ||
+      saltBytes > SALT_BYTES.most
+    ) {
+      throw new HashError('malformed', 'an SAP hash has rounds, and base64 of a digest and a salt')
+    }
+    const rounds = affordableRounds('sap-h', digits)
+    const expected = body.subarray(0, DIGEST_BYTES[digest])
+    const salt = body.subarray(DIGEST_BYTES[digest])
+    return {
+      scheme: 'sap-h',
+      millis: rounds * MILLIS_PER_ROUND,
+      decoy: selfContained(prefix + Buffer.alloc(body.length, 'Z').toString('base64')),
+      matches: (password) => {
+        let made = salt
+        for (let round = 0; round < rounds; round += 1)
+          made = hash(digest, Buffer.concat([password, made]), 'buffer')
+        return sameBytes(made, expected)
+      },
+    }
+  },
+}
+
+const FSHP_DIGESTS: readonly Digest[] = ['sha1', 'sha256', 'sha384', 'sha512']
+const FSHP_WHOLE = /^(\{FSHP([0-3])\|(0|[1-9]\d{0,2})\|([1-9]\d{0,9})\})([A-Za-z0-9+/]{1,180}={0,2})$/
+
+/** Berk D. Demir's Fairly Secure Hashed Password: PBKDF1 of salt and password. */
+export const fshp: HashFormat = {
+  name: 'fshp',
+  note: `at most ${MAX_ROUNDS} rounds`,
+  example: `{FSHP1|16|16384}${Buffer.alloc(48, 'Z').toString('base64')}`,
+  shape: /^\{FSHP\d\|/,
+  read(encoded) {
+    const [, prefix, variant, saltLength, digits, text = ''] = FSHP_WHOLE.exec(encoded) ?? []
+    const digest = FSHP_DIGESTS[Number(variant)]
+    const body = text.length % 4 === 0 ? bytesOfBase64(text) : null
+    const saltBytes = Number(saltLength)
+    if (
+      prefix === undefined ||
+      digits === undefined ||
+      !digest ||
+      saltBytes > SALT_BYTES.most ||
+      body?.length !== saltBytes + DIGEST_BYTES[digest]
+    ) {
+      throw new HashError(
+        'malformed',
+        'an FSHP hash has a variant, a length of salt, rounds, and base64 of salt and digest',
+      )
+    }
+    const rounds = affordableRounds('fshp', digits)
+    const salt = body.subarray(0, saltBytes)
+    return {
+      scheme: 'fshp',
+      millis: rounds * MILLIS_PER_ROUND,
+      decoy: selfContained(prefix + Buffer.alloc(body.length, 'Z').toString('base64')),
+      matches: (password) => {
+        let made = Buffer.concat([salt, password])
+        for (let round = 0; round < rounds; round += 1) made = hash(digest, made, 'buffer')
+        return sameBytes(made, body.subarray(saltBytes))
+      },
+    }
+  },
+}
+
+const SAMSUNG_ROUNDS = 1024
+const SAMSUNG_WHOLE = /^([0-9a-f]{40})(?::([\x21-\x7e]{1,64}))?$/i
+const SAMSUNG_DECOY = `${'5a'.repeat(20)}:7724368582277760`
+
+/** The password file of Android on Samsung devices: digest and salt, which may stand in a column of its own. */
+export const samsungAndroid: HashFormat = {
+  name: 'samsung-android',
+  note: 'hexadecimal, a colon and the salt; or the salt in its own column',
+  example: SAMSUNG_DECOY,
+  shape: SAMSUNG_WHOLE,
+  byNameOnly: true,
+  read(encoded, stored) {
+    const [, digits, inline] = SAMSUNG_WHOLE.exec(encoded) ?? []
+    const expected = bytesOfHex(digits ?? '')
+    const salt = Buffer.from(inline ?? stored.salt ?? '')
+    if (salt.length === 0 || salt.length > SALT_BYTES.most)
+      throw new HashError('bad-salt', `the salt has 1 to ${SALT_BYTES.most} bytes`)
+    return {
+      scheme: 'samsung-android',
+      millis: SAMSUNG_ROUNDS * MILLIS_PER_ROUND,
+      decoy: selfContained(SAMSUNG_DECOY, 'samsung-android'),
+      matches: (password) => {
+        let made = Buffer.alloc(0)
+        for (let round = 0; round < SAMSUNG_ROUNDS; round += 1)
+          made = hash('sha1', Buffer.concat([made, Buffer.from(String(round)), password, salt]), 'buffer')
+        return expected !== null && sameBytes(made, expected)
+      },
+    }
+  },
+}

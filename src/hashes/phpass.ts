@@ -1,0 +1,134 @@
+import { hash } from 'node:crypto'
+import { CRYPT64, crypt64, sameBytes, selfContained } from './crypt64.ts'
+import { textOfUtf8 } from './encodings.ts'
+import type { HashFormat, ReadHash } from './format.ts'
+import { HashError } from './format.ts'
+
+type Digest = 'md5' | 'sha512'
+
+/** Solar Designer's PasswordHash.php takes 7 to 30; WordPress and phpBB write 8 and 11 to 13, Drupal 15 and 16. */
+const MIN_LOG2 = 7
+/** A quarter of a second, and a whole one. */
+const MAX_LOG2: Readonly<Record<Digest, number>> = { md5: 18, sha512: 20 }
+const MILLIS_PER_ROUND: Readonly<Record<Digest, number>> = { md5: 0.001, sha512: 0.0013 }
+/** PasswordHash.php and Drupal refuse longer ones since CVE-2014-9034 and CVE-2014-9016. */
+const MAX_PASSWORD_BYTES = 4096
+
+/** `$`, a letter, `$`, the logarithm of the rounds, 8 characters of salt, and the digest. */
+const MD5_SETTING = /^(\$[PH]\$([./0-9A-Za-z]))([\x20-\x7e]{8})([./0-9A-Za-z]{21}[./01])$/
+/** Drupal keeps 55 characters; the digest is cut off there. */
+const SHA512_SETTING = /^(\$S\$([./0-9A-Za-z]))([\x20-\x7e]{8})([./0-9A-Za-z]{43})$/
+const DECOY_SALT = 'Carryove'
+
+/** What is stretched in place of the password; null when the origin cannot have hashed it. */
+type Prepare = (password: Uint8Array) => Uint8Array | null
+
+export const phpass: HashFormat = {
+  name: 'phpass',
+  note: `$P$ and $H$; at most 2^${MAX_LOG2.md5} rounds`,
+  example: decoyOf('$P$B', 'md5'),
+  shape: /^\$[PH]\$/,
+  read: (encoded) => readPortable(encoded, { name: 'phpass', digest: 'md5', prefix: '' }),
+}
+
+/** phpBB 3 stretched the digests of phpBB 2, which had been made of ISO 8859-1. */
+export const phpassMd5Latin1: HashFormat = {
+  name: 'phpass-md5-latin1',
+  note: 'phpass of the MD5 of the password in ISO 8859-1: phpBB 3 after phpBB 2',
+  example: decoyOf('$H$9', 'md5'),
+  shape: /^\$[PH]\$/,
+  byNameOnly: true,
+  read: (encoded) =>
+    readPortable(encoded, {
+      name: 'phpass-md5-latin1',
+      scheme: 'phpass-md5-latin1',
+      digest: 'md5',
+      prefix: '',
+      prepare: (password) => {
+        const bytes = latin1Of(password)
+        return bytes && hexMd5(bytes)
+      },
+    }),
+}
+
+/** Drupal's update stretched the MD5 digests of Drupal 6 and set a U in front. */
+export const drupal7: HashFormat = {
+  name: 'drupal7',
+  note: `$S$, U$S$ and U$P$; at most 2^${MAX_LOG2.sha512} rounds`,
+  example: decoyOf('$S$D', 'sha512'),
+  shape: /^(?:U?\$S\$|U\$[PH]\$)/,
+  read(encoded) {
+    const updated = encoded.startsWith('U')
+    const portable = updated ? encoded.slice(1) : encoded
+    return readPortable(portable, {
+      name: 'drupal7',
+      digest: portable.startsWith('$S$') ? 'sha512' : 'md5',
+      prefix: updated ? 'U' : '',
+      ...(updated ? { prepare: hexMd5 } : {}),
+    })
+  },
+}
+
+interface Portable {
+  readonly name: string
+  /** What `hash_scheme` must say for the decoy, where the shape does not. */
+  readonly scheme?: string
+  readonly digest: Digest
+  readonly prefix: string
+  readonly prepare?: Prepare
+}
+
+function readPortable(encoded: string, { name, scheme, digest, prefix, prepare }: Portable): ReadHash {
+  const whole = digest === 'md5' ? MD5_SETTING : SHA512_SETTING
+  const [, start, log2, salt, digits] = whole.exec(encoded) ?? []
+  if (start === undefined || log2 === undefined || salt === undefined || digits === undefined) {
+    throw new HashError(
+      'malformed',
+      `a ${name} hash has a cost, 8 characters of salt and ${digest === 'md5' ? 22 : 43} of digest`,
+    )
+  }
+  const rounds = 2 ** affordableLog2(CRYPT64.indexOf(log2), digest)
+  return {
+    scheme: name,
+    millis: rounds * MILLIS_PER_ROUND[digest],
+    decoy: selfContained(prefix + decoyOf(start, digest), scheme),
+    matches: (password) => {
+      if (password.length > MAX_PASSWORD_BYTES) return false
+      const prepared = prepare ? prepare(password) : password
+      if (prepared === null) return false
+      const made = crypt64(stretched(prepared, Buffer.from(salt, 'latin1'), { digest, rounds }))
+      return sameBytes(made.slice(0, digits.length), digits)
+    },
+  }
+}
+
+function decoyOf(start: string, digest: Digest): string {
+  return `${start}${DECOY_SALT}${'.'.repeat(digest === 'md5' ? 22 : 43)}`
+}
+
+function affordableLog2(log2: number, digest: Digest): number {
+  if (log2 < MIN_LOG2) throw new HashError('malformed', `phpass has at least 2^${MIN_LOG2} rounds`)
+  if (log2 > MAX_LOG2[digest])
+    throw new HashError('too-costly', `phpass may have at most 2^${MAX_LOG2[digest]} rounds`)
+  return log2
+}
+
+function stretched(
+  password: Uint8Array,
+  salt: Buffer,
+  { digest, rounds }: { digest: Digest; rounds: number },
+): Buffer {
+  const first = hash(digest, Buffer.concat([salt, password]), 'buffer')
+  const message = Buffer.concat([first, password])
+  for (let round = 0; round < rounds; round += 1) hash(digest, message, 'buffer').copy(message)
+  return message.subarray(0, first.length)
+}
+
+function hexMd5(bytes: Uint8Array): Buffer {
+  return Buffer.from(hash('md5', bytes, 'hex'))
+}
+
+function latin1Of(password: Uint8Array): Buffer | null {
+  const text = textOfUtf8(password)
+  return text === null || /[^\0-\xff]/.test(text) ? null : Buffer.from(text, 'latin1')
+}
