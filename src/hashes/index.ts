@@ -1,14 +1,43 @@
 import type { StoredHash } from '../domain.ts'
 import { argon2 } from './argon2.ts'
+import { argon2Django } from './argon2-django.ts'
+import { aspnetIdentity } from './aspnet-identity.ts'
 import { bcrypt } from './bcrypt.ts'
+import { djangoSalted } from './django-salted.ts'
 import { bytesOfBase64, bytesOfHex } from './encodings.ts'
 import type { HashFormat, ReadHash } from './format.ts'
 import { HashError } from './format.ts'
+import { keycloak } from './keycloak.ts'
+import { pbkdf2Django } from './pbkdf2-django.ts'
+import { pbkdf2Passlib } from './pbkdf2-passlib.ts'
+import { pbkdf2Phc } from './pbkdf2-phc.ts'
 import { readRecipe, recipeExample, recipeOfDigest } from './recipe.ts'
 import { digests } from './recipe-functions.ts'
+import { springDelegating } from './spring-delegating.ts'
+import { springDigest } from './spring-digest.ts'
+import { springPbkdf2 } from './spring-pbkdf2.ts'
+import { springScrypt } from './spring-scrypt.ts'
+import { springStandard } from './spring-standard.ts'
+import { werkzeug } from './werkzeug.ts'
 
 /** Every family, one line each. */
-export const formats: readonly HashFormat[] = [bcrypt, argon2]
+export const formats: readonly HashFormat[] = [
+  bcrypt,
+  argon2,
+  pbkdf2Django,
+  aspnetIdentity,
+  werkzeug,
+  djangoSalted,
+  pbkdf2Passlib,
+  pbkdf2Phc,
+  argon2Django,
+  keycloak,
+  springDigest,
+  springPbkdf2,
+  springScrypt,
+  springStandard,
+  springDelegating((stored) => readHash(stored)),
+]
 
 /** The longest known format, SCRAM with several digests, takes about 400. */
 const MAX_ENCODED_CHARACTERS = 1024
@@ -110,7 +139,7 @@ function formatNamed(scheme: string): HashFormat | undefined {
 }
 
 function readClaimed(format: HashFormat, encoded: string, stored: StoredHash): ReadHash {
-  if (format.shape.test(encoded)) return format.read(encoded, stored)
+  if ((format.shapeByName ?? format.shape).test(encoded)) return format.read(encoded, stored)
   throw new HashError('malformed', `not of the shape that ${format.name} hashes have`)
 }
 
