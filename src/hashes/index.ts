@@ -5,20 +5,33 @@ import { aspnetIdentity } from './aspnet-identity.ts'
 import { bcrypt } from './bcrypt.ts'
 import { djangoSalted } from './django-salted.ts'
 import { bytesOfBase64, bytesOfHex } from './encodings.ts'
+import { firebaseScryptKratos } from './firebase-scrypt-kratos.ts'
 import type { HashFormat, ReadHash } from './format.ts'
 import { HashError } from './format.ts'
 import { keycloak } from './keycloak.ts'
+import { magento } from './magento.ts'
+import { mongodbScram, mongodbStoredkey } from './mongodb-scram.ts'
+import { mssql } from './mssql.ts'
+import { mysqlCachingSha2 } from './mysql-caching-sha2.ts'
+import { mysql41 } from './mysql41.ts'
+import { mysql323 } from './mysql323.ts'
 import { pbkdf2Django } from './pbkdf2-django.ts'
 import { pbkdf2Passlib } from './pbkdf2-passlib.ts'
 import { pbkdf2Phc } from './pbkdf2-phc.ts'
+import { postgresScram } from './postgres-scram.ts'
 import { readRecipe, recipeExample, recipeOfDigest } from './recipe.ts'
 import { digests } from './recipe-functions.ts'
+import { scramPasslib } from './scram-passlib.ts'
+import { scryptDjango, scryptDjango3rdparty } from './scrypt-django.ts'
+import { scryptHashcat } from './scrypt-hashcat.ts'
+import { scryptKratos, scryptPhc } from './scrypt-phc.ts'
 import { springDelegating } from './spring-delegating.ts'
 import { springDigest } from './spring-digest.ts'
 import { springPbkdf2 } from './spring-pbkdf2.ts'
 import { springScrypt } from './spring-scrypt.ts'
 import { springStandard } from './spring-standard.ts'
 import { werkzeug } from './werkzeug.ts'
+import { xmppScram } from './xmpp-scram.ts'
 
 /** Every family, one line each. */
 export const formats: readonly HashFormat[] = [
@@ -37,6 +50,22 @@ export const formats: readonly HashFormat[] = [
   springScrypt,
   springStandard,
   springDelegating((stored) => readHash(stored)),
+  mssql,
+  mysql41,
+  mysql323,
+  mysqlCachingSha2,
+  postgresScram,
+  scramPasslib,
+  mongodbScram,
+  mongodbStoredkey,
+  xmppScram,
+  scryptPhc,
+  scryptKratos,
+  scryptDjango,
+  scryptDjango3rdparty,
+  scryptHashcat,
+  firebaseScryptKratos,
+  magento,
 ]
 
 /** The longest known format, SCRAM with several digests, takes about 400. */

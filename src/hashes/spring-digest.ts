@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { bytesOfPaddedBase64, bytesOfHex } from './encodings.ts'
+import { bytesOfHex, bytesOfPaddedBase64 } from './encodings.ts'
 import type { HashFormat, ReadHash } from './format.ts'
 import { decoyKey, equalBytes, malformed, storedAs } from './key-derivation.ts'
 import { md4 } from './md4.ts'
