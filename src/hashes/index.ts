@@ -2,19 +2,26 @@ import type { StoredHash } from '../domain.ts'
 import { argon2 } from './argon2.ts'
 import { argon2Django } from './argon2-django.ts'
 import { aspnetIdentity } from './aspnet-identity.ts'
+import { azureadSyncPph1 } from './azuread-sync-pph1.ts'
 import { bcrypt } from './bcrypt.ts'
+import { ciscoType8, ciscoType9 } from './cisco-crypt.ts'
 import { djangoSalted } from './django-salted.ts'
 import { bytesOfBase64, bytesOfHex } from './encodings.ts'
 import { firebaseScryptKratos } from './firebase-scrypt-kratos.ts'
 import type { HashFormat, ReadHash } from './format.ts'
 import { HashError } from './format.ts'
 import { keycloak } from './keycloak.ts'
+import { lmHalf, lmhash } from './lmhash.ts'
 import { magento } from './magento.ts'
+import { mediawikiArgon2, mediawikiBcrypt, mediawikiLayered, mediawikiPbkdf2 } from './mediawiki.ts'
 import { mongodbScram, mongodbStoredkey } from './mongodb-scram.ts'
+import { msdcc, msdcc2 } from './msdcc.ts'
 import { mssql } from './mssql.ts'
 import { mysqlCachingSha2 } from './mysql-caching-sha2.ts'
 import { mysql41 } from './mysql41.ts'
 import { mysql323 } from './mysql323.ts'
+import { oracle10, oracle11, oracle11S, oracle12 } from './oracle.ts'
+import { pbkdf2Containers } from './pbkdf2-containers.ts'
 import { pbkdf2Django } from './pbkdf2-django.ts'
 import { pbkdf2Passlib } from './pbkdf2-passlib.ts'
 import { pbkdf2Phc } from './pbkdf2-phc.ts'
@@ -25,6 +32,7 @@ import { scramPasslib } from './scram-passlib.ts'
 import { scryptDjango, scryptDjango3rdparty } from './scrypt-django.ts'
 import { scryptHashcat } from './scrypt-hashcat.ts'
 import { scryptKratos, scryptPhc } from './scrypt-phc.ts'
+import { shiro1, shiro2 } from './shiro.ts'
 import { springDelegating } from './spring-delegating.ts'
 import { springDigest } from './spring-digest.ts'
 import { springPbkdf2 } from './spring-pbkdf2.ts'
@@ -66,6 +74,24 @@ export const formats: readonly HashFormat[] = [
   scryptHashcat,
   firebaseScryptKratos,
   magento,
+  ...pbkdf2Containers,
+  ciscoType8,
+  ciscoType9,
+  mediawikiPbkdf2,
+  mediawikiArgon2,
+  mediawikiBcrypt,
+  mediawikiLayered,
+  shiro1,
+  shiro2,
+  lmhash,
+  lmHalf,
+  msdcc,
+  msdcc2,
+  oracle10,
+  oracle11,
+  oracle11S,
+  oracle12,
+  azureadSyncPph1,
 ]
 
 /** The longest known format, SCRAM with several digests, takes about 400. */
