@@ -5,6 +5,7 @@ import { aspnetIdentity } from './aspnet-identity.ts'
 import { azureadSyncPph1 } from './azuread-sync-pph1.ts'
 import { bcrypt } from './bcrypt.ts'
 import { ciscoType8, ciscoType9 } from './cisco-crypt.ts'
+import { deviceDigests } from './device-digests.ts'
 import { djangoSalted } from './django-salted.ts'
 import { bytesOfBase64, bytesOfHex } from './encodings.ts'
 import { firebaseScryptKratos } from './firebase-scrypt-kratos.ts'
@@ -12,6 +13,7 @@ import type { HashFormat, ReadHash } from './format.ts'
 import { HashError } from './format.ts'
 import { keycloak } from './keycloak.ts'
 import { lmHalf, lmhash } from './lmhash.ts'
+import { lotus5, lotus6, lotus8 } from './lotus.ts'
 import { magento } from './magento.ts'
 import { mediawikiArgon2, mediawikiBcrypt, mediawikiLayered, mediawikiPbkdf2 } from './mediawiki.ts'
 import { mongodbScram, mongodbStoredkey } from './mongodb-scram.ts'
@@ -28,6 +30,7 @@ import { pbkdf2Phc } from './pbkdf2-phc.ts'
 import { postgresScram } from './postgres-scram.ts'
 import { readRecipe, recipeExample, recipeOfDigest } from './recipe.ts'
 import { digests } from './recipe-functions.ts'
+import { sapB, sapG } from './sap.ts'
 import { scramPasslib } from './scram-passlib.ts'
 import { scryptDjango, scryptDjango3rdparty } from './scrypt-django.ts'
 import { scryptHashcat } from './scrypt-hashcat.ts'
@@ -92,6 +95,12 @@ export const formats: readonly HashFormat[] = [
   oracle11S,
   oracle12,
   azureadSyncPph1,
+  ...deviceDigests,
+  lotus5,
+  lotus6,
+  lotus8,
+  sapB,
+  sapG,
 ]
 
 /** The longest known format, SCRAM with several digests, takes about 400. */
