@@ -35,6 +35,7 @@ import { scramPasslib } from './scram-passlib.ts'
 import { scryptDjango, scryptDjango3rdparty } from './scrypt-django.ts'
 import { scryptHashcat } from './scrypt-hashcat.ts'
 import { scryptKratos, scryptPhc } from './scrypt-phc.ts'
+import { scryptRaw } from './scrypt-raw.ts'
 import { shiro1, shiro2 } from './shiro.ts'
 import { springDelegating } from './spring-delegating.ts'
 import { springDigest } from './spring-digest.ts'
@@ -101,6 +102,7 @@ export const formats: readonly HashFormat[] = [
   lotus8,
   sapB,
   sapG,
+  scryptRaw,
 ]
 
 /** The longest known format, SCRAM with several digests, takes about 400. */
