@@ -157,6 +157,27 @@ async function digestOf(password: Uint8Array, found: Found): Promise<Buffer> {
   })
 }
 
+/**
+ * sodium_crypto_pwhash: Argon2id 1.3 with one lane, for schemes that store its digest in a form of their own.
+ * Throws HashError when the bounds do not allow it; the digest comes from the function that is returned.
+ */
+export function sodiumPwhash(
+  salt: Buffer,
+  { passes, bytes, length }: { readonly passes: number; readonly bytes: number; readonly length: number },
+): { readonly millis: number; digestOf(password: Uint8Array): Promise<Buffer> } {
+  const settings = new Map([
+    ['m', String(Math.floor(bytes / 1024))],
+    ['t', String(passes)],
+    ['p', '1'],
+  ])
+  const cost = affordable(settings)
+  const digest = Buffer.alloc(length)
+  return {
+    millis: cost.kibibytes * cost.passes * MILLIS_PER_KIBIBYTE,
+    digestOf: (password) => digestOf(password, { ...cost, type: 'argon2id', version: 19, salt, digest }),
+  }
+}
+
 /** Loaded by the first check, so that a process without Argon2 hashes never loads native code. */
 async function nativeModule(): Promise<typeof import('argon2')> {
   try {

@@ -117,14 +117,6 @@ export const contained: readonly HashFormat[] = [
     example: '$episerver$*0*c2FsdHNhbHRzYWx0c2FsdA==*Tm9ib2R5S25vd3NBUGFzc3dvcmQ',
   }),
   container({
-    name: 'web2py',
-    shape:
-      /^pbkdf2\((?<rounds>\d{1,9}),(?<length>\d{1,3}),(?<digest>md5|sha1|sha224|sha256|sha384|sha512)\)\$(?<salt>[^$]{0,128})\$(?<hash>[0-9a-f]{16,256})$/i,
-    recipes: ({ rounds, length, digest = '' }) =>
-      `pbkdf2_${digest.toLowerCase()}($pass,$salt,${rounds},${length})`,
-    example: `pbkdf2(1000,20,sha512)$000000$${NOBODYS_SHA256.slice(0, 40)}`,
-  }),
-  container({
     name: 'otm-sha256',
     note: 'Oracle Transportation Management',
     shape: /^otm_sha256:(?<rounds>\d{1,9}):(?<salt>[^:]{1,64}):(?<hash>[A-Za-z0-9+/]{43}=)$/,

@@ -27,3 +27,22 @@ export function textOfUtf8(bytes: Uint8Array): string | null {
 }
 
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
+
+/** Reads base64 that must carry its padding, as .NET, Java and Go write it. */
+export function bytesOfPaddedBase64(text: string): Buffer | null {
+  return text.length % 4 === 0 ? bytesOfBase64(text) : null
+}
+
+/** Reads the base64 of passlib: `.` in place of `+`, no padding. Plain base64 is taken as well. */
+export function bytesOfAb64(text: string): Buffer | null {
+  return bytesOfBase64(text.replaceAll('.', '+'))
+}
+
+export function ab64(bytes: Uint8Array): string {
+  return unpadded(Buffer.from(bytes).toString('base64')).replaceAll('+', '.')
+}
+
+/** A view of the same bytes with the methods of Buffer. */
+export function bufferOf(bytes: Uint8Array): Buffer {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
+}

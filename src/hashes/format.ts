@@ -44,6 +44,8 @@ export interface HashFormat {
   readonly shape: RegExp
   /** The shape fits other families too (a bare digest): only a `hash_scheme` that names the format makes it one. */
   readonly byNameOnly?: true
+  /** What the format claims under its own name, where no other can be meant; `shape` when absent. */
+  readonly shapeByName?: RegExp
   /**
    * Reads a claimed string, or throws HashError. Costs above the ceiling are refused here, so that
    * nobody can reach the work without passing the bounds. `stored` is for families that take the salt, the login

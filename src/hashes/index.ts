@@ -1,18 +1,26 @@
 import type { StoredHash } from '../domain.ts'
 import { aix } from './aix.ts'
 import { argon2 } from './argon2.ts'
+import { argon2Django } from './argon2-django.ts'
+import { aspnetIdentity } from './aspnet-identity.ts'
+import { azureadSyncPph1 } from './azuread-sync-pph1.ts'
 import { bcrypt } from './bcrypt.ts'
 import { bcryptSha256 } from './bcrypt-sha256.ts'
+import { ciscoType8, ciscoType9 } from './cisco-crypt.ts'
 import { contained } from './contained.ts'
 import type { HashContext } from './context.ts'
 import { NO_CONTEXT } from './context.ts'
 import { bigcrypt, bsdiCrypt, crypt16, descrypt } from './des-crypt.ts'
+import { deviceDigests } from './device-digests.ts'
+import { djangoSalted } from './django-salted.ts'
 import { cramMd5, digestMd5, dovecotScram, plainMd4 } from './dovecot.ts'
 import { bytesOfBase64, bytesOfHex } from './encodings.ts'
+import { firebaseScryptKratos } from './firebase-scrypt-kratos.ts'
 import type { HashFormat, ReadHash } from './format.ts'
 import { HashError } from './format.ts'
 import { as400Ssha1, macosSha1, macosSha512 } from './hex-with-salt.ts'
 import { fshp, samsungAndroid, sapH } from './iterated-digests.ts'
+import { keycloak } from './keycloak.ts'
 import { argon2Prefixed, kratosCrypts, ldapCrypt } from './ldap-crypt.ts'
 import { ldapDigests, ldapSaltedDigests } from './ldap-digests.ts'
 import {
@@ -23,16 +31,46 @@ import {
   ldapPbkdf2,
   macosMl,
 } from './ldap-pbkdf2.ts'
+import { lmHalf, lmhash } from './lmhash.ts'
+import { lotus5, lotus6, lotus8 } from './lotus.ts'
+import { magento } from './magento.ts'
 import { apr1, md5crypt } from './md5-crypt.ts'
+import { mediawikiArgon2, mediawikiBcrypt, mediawikiLayered, mediawikiPbkdf2 } from './mediawiki.ts'
+import { mongodbScram, mongodbStoredkey } from './mongodb-scram.ts'
+import { msdcc, msdcc2 } from './msdcc.ts'
+import { mssql } from './mssql.ts'
+import { mysqlCachingSha2 } from './mysql-caching-sha2.ts'
+import { mysql41 } from './mysql41.ts'
+import { mysql323 } from './mysql323.ts'
 import { namedExample, namedRecipe, namedRecipes, readNamed } from './named-recipes.ts'
 import { nthash3 } from './nthash-3.ts'
+import { oracle10, oracle11, oracle11S, oracle12 } from './oracle.ts'
+import { pbkdf2Containers } from './pbkdf2-containers.ts'
+import { pbkdf2Django } from './pbkdf2-django.ts'
+import { pbkdf2Passlib } from './pbkdf2-passlib.ts'
+import { pbkdf2Phc } from './pbkdf2-phc.ts'
 import { drupal7, phpass, phpassMd5Latin1 } from './phpass.ts'
+import { postgresScram } from './postgres-scram.ts'
 import { readRecipe, recipeExample, recipeOfDigest } from './recipe.ts'
 import { digests } from './recipe-functions.ts'
+import { sapB, sapG } from './sap.ts'
+import { scramPasslib } from './scram-passlib.ts'
+import { scryptDjango, scryptDjango3rdparty } from './scrypt-django.ts'
+import { scryptHashcat } from './scrypt-hashcat.ts'
+import { scryptKratos, scryptPhc } from './scrypt-phc.ts'
+import { scryptRaw } from './scrypt-raw.ts'
 import { sha256crypt, sha512crypt } from './sha-crypt.ts'
 import { sha1crypt } from './sha1-crypt.ts'
+import { shiro1, shiro2 } from './shiro.ts'
+import { springDelegating } from './spring-delegating.ts'
+import { springDigest } from './spring-digest.ts'
+import { springPbkdf2 } from './spring-pbkdf2.ts'
+import { springScrypt } from './spring-scrypt.ts'
+import { springStandard } from './spring-standard.ts'
 import { sunmd5 } from './sun-md5.ts'
 import { wbb4 } from './wbb4.ts'
+import { werkzeug } from './werkzeug.ts'
+import { xmppScram } from './xmpp-scram.ts'
 import { gostYescrypt, scrypt7, yescrypt } from './yescrypt.ts'
 
 /** Every family, one line each. */
@@ -80,6 +118,60 @@ export const formats: readonly HashFormat[] = [
   macosSha1,
   macosSha512,
   as400Ssha1,
+  pbkdf2Django,
+  aspnetIdentity,
+  werkzeug,
+  djangoSalted,
+  pbkdf2Passlib,
+  pbkdf2Phc,
+  argon2Django,
+  keycloak,
+  springDigest,
+  springPbkdf2,
+  springScrypt,
+  springStandard,
+  springDelegating((stored) => readHash(stored)),
+  mssql,
+  mysql41,
+  mysql323,
+  mysqlCachingSha2,
+  postgresScram,
+  scramPasslib,
+  mongodbScram,
+  mongodbStoredkey,
+  xmppScram,
+  scryptPhc,
+  scryptKratos,
+  scryptDjango,
+  scryptDjango3rdparty,
+  scryptHashcat,
+  firebaseScryptKratos,
+  magento,
+  ...pbkdf2Containers,
+  ciscoType8,
+  ciscoType9,
+  mediawikiPbkdf2,
+  mediawikiArgon2,
+  mediawikiBcrypt,
+  mediawikiLayered,
+  shiro1,
+  shiro2,
+  lmhash,
+  lmHalf,
+  msdcc,
+  msdcc2,
+  oracle10,
+  oracle11,
+  oracle11S,
+  oracle12,
+  azureadSyncPph1,
+  ...deviceDigests,
+  lotus5,
+  lotus6,
+  lotus8,
+  sapB,
+  sapG,
+  scryptRaw,
   ...contained,
 ]
 
@@ -222,7 +314,7 @@ function readClaimed(
   stored: StoredHash,
   context: HashContext,
 ): ReadHash {
-  if (format.shape.test(encoded)) return format.read(encoded, stored, context)
+  if ((format.shapeByName ?? format.shape).test(encoded)) return format.read(encoded, stored, context)
   throw new HashError('malformed', `not of the shape that ${format.name} hashes have`)
 }
 

@@ -50,7 +50,8 @@ export const ldapCrypt: HashFormat = {
   },
 }
 
-const ARGON2_PREFIX = /^\{ARGON2(?:ID|I|D)?\}/i
+/** Spring Security writes `{argon2}` in small letters, and that one is its own. */
+const ARGON2_PREFIX = /^\{(?:ARGON2(?:ID|I|D)?|argon2(?:id|i|d))\}/
 
 /** Dovecot and OpenLDAP. */
 export const argon2Prefixed: HashFormat = {

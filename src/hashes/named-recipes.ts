@@ -21,11 +21,6 @@ export interface NamedRecipe {
   readonly example?: string
 }
 
-const HEX8 = '43617272'
-const SHA1 = '6e6f626f64796b6e6f7773617061737377642121'
-const SHA512 =
-  '6e6f626f64796b6e6f77736170617373776f7264666f7274686973686173682e6e6f626f64796b6e6f77736170617373776f7264666f7274686973686173682e'
-
 const AUTHLOGIC_JOINED = "$_.'--'.$salt"
 
 export const namedRecipes: readonly NamedRecipe[] = [
@@ -131,32 +126,6 @@ export const namedRecipes: readonly NamedRecipe[] = [
     shape: /^(?<salt>[a-z0-9]{2})(?<hash>[0-9a-f]{32})$/i,
     example: `aa${'5A'.repeat(16)}`,
   },
-  { name: 'huawei', recipes: ['sha1(hex(md5($pass)).$salt)'] },
-  {
-    name: 'arubaos',
-    recipes: ['sha1(unhex($salt).$pass)'],
-    shape: /^(?<salt>[0-9a-f]{10})(?<hash>[0-9a-f]{40})$/i,
-    example: `${HEX8}79${SHA1}`,
-  },
-  {
-    name: 'citrix-netscaler',
-    recipes: ["sha1($salt.$pass.'\\0')", "sha512($salt.$pass.'\\0')"],
-    shape: /^(?:1(?=.{48}$)|2(?=.{136}$))(?<salt>[0-9a-f]{8})(?<hash>[0-9a-f]+)$/i,
-    example: `1${HEX8}${SHA1}`,
-  },
-  {
-    name: 'macos-10.4-sha1',
-    recipes: ['sha1(unhex($salt).$pass)'],
-    shape: /^(?<salt>[0-9a-f]{8})(?<hash>[0-9a-f]{40})$/i,
-    example: `${HEX8}${SHA1}`,
-  },
-  {
-    name: 'macos-10.7-sha512',
-    recipes: ['sha512(unhex($salt).$pass)'],
-    shape: /^(?<salt>[0-9a-f]{8})(?<hash>[0-9a-f]{128})$/i,
-    example: `${HEX8}${SHA512}`,
-  },
-  { name: 'oracle11-s', recipes: ['sha1($pass.unhex($salt))'] },
 ]
 
 /** The bare digest, salted in every order, and HMAC in both; the password in UTF-8 or in UTF-16 as .NET has it. */

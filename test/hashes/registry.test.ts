@@ -45,7 +45,7 @@ const cases: readonly Case[] = [
   { title: 'base64 of 16 bytes without padding', encoded: 'X03MO1qnZdYdgyfeuILPmQ', result: 'ambiguous' },
   { title: 'hexadecimal of an odd length', encoded: MD5.slice(1), result: 'unrecognised' },
   { title: 'a password', encoded: 'hunter2', result: 'unrecognised' },
-  { title: 'MySQL 4.1', encoded: `*${'2470C0C06DEE42FD1618BBB99005ADCA2EC9D1E1'}`, result: 'unrecognised' },
+  { title: 'MySQL 4.1', encoded: `*${'2470C0C06DEE42FD1618BBB99005ADCA2EC9D1E1'}`, result: 'mysql41' },
   { title: 'more than 1,024 characters', encoded: 'a'.repeat(1025), result: 'malformed' },
   { title: 'bcrypt', encoded: BCRYPT, result: 'bcrypt' },
   { title: 'bcrypt with a blank scheme', encoded: BCRYPT, scheme: ' ', result: 'bcrypt' },

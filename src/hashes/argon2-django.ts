@@ -1,0 +1,20 @@
+import { argon2 } from './argon2.ts'
+import { NO_CONTEXT } from './context.ts'
+import { enveloped } from './dispatched.ts'
+import type { HashFormat, ReadHash } from './format.ts'
+import { storedAs } from './key-derivation.ts'
+
+const PREFIX = 'argon2'
+
+/** Django puts the name of its hasher before the string of Argon2. */
+export const argon2Django: HashFormat = {
+  name: 'argon2-django',
+  example: `${PREFIX}${argon2.example}`,
+  shape: /^argon2\$argon2(?:id|i|d)\$/,
+  read,
+}
+
+function read(encoded: string): ReadHash {
+  const inner = argon2.read(encoded.slice(PREFIX.length), storedAs(encoded), NO_CONTEXT)
+  return enveloped(inner, argon2Django.name, (text) => `${PREFIX}${text}`)
+}

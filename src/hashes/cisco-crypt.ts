@@ -1,0 +1,45 @@
+import { bytesOfBase64 } from './encodings.ts'
+import type { HashFormat } from './format.ts'
+import type { Derivation } from './key-derivation.ts'
+import { derivedKeyHash, keyBytes, malformed, pbkdf2, scrypt } from './key-derivation.ts'
+
+const CISCO64 = './0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
+const BASE64 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
+const KEY_BYTES = 32
+const EXAMPLE_KEY = `${'L'.repeat(42)}.`
+
+/** Type 8 of Cisco IOS: the salt is used as the text that stands there. */
+export const ciscoType8 = ciscoCrypt('cisco-type8', '$8$', pbkdf2('sha256', 20_000, KEY_BYTES))
+/** Type 9 of Cisco IOS. */
+export const ciscoType9 = ciscoCrypt(
+  'cisco-type9',
+  '$9$',
+  scrypt({ cost: 16_384, width: 1, lanes: 1 }, KEY_BYTES),
+)
+
+function ciscoCrypt(name: string, prefix: '$8$' | '$9$', derivation: Derivation): HashFormat {
+  return {
+    name,
+    example: `${prefix}carryovercarry$${EXAMPLE_KEY}`,
+    shape: prefix === '$8$' ? /^\$8\$[./0-9A-Za-z]{1,64}\$/ : /^\$9\$[./0-9A-Za-z]{1,64}\$/,
+    read: (encoded) => {
+      const [salt, key, ...more] = encoded.slice(prefix.length).split('$')
+      if (salt === undefined || key === undefined || more.length > 0) {
+        throw malformed('a hash of Cisco IOS has a salt and a key, each after a $')
+      }
+      return derivedKeyHash({
+        scheme: name,
+        derivation,
+        salt: Buffer.from(salt),
+        key: keyBytes(bytesOfCisco64(key), KEY_BYTES),
+        written: () => `${prefix}carryovercarry$${EXAMPLE_KEY}`,
+      })
+    },
+  }
+}
+
+/** Base64 with the alphabet of crypt, most significant bits first. */
+function bytesOfCisco64(text: string): Buffer | null {
+  const standard = Array.from(text, (sign) => BASE64.charAt(CISCO64.indexOf(sign)))
+  return standard.includes('') ? null : bytesOfBase64(standard.join(''))
+}

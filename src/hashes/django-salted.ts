@@ -1,0 +1,44 @@
+import { createHash, createHmac } from 'node:crypto'
+import type { StoredHash } from '../domain.ts'
+import { bytesOfHex } from './encodings.ts'
+import type { HashFormat, ReadHash } from './format.ts'
+import { decoyKey, equalBytes, keyBytes, malformed, saltBytes, storedAs } from './key-derivation.ts'
+
+/** A digest of a password of 4 KiB, twice. */
+const MILLIS = 0.05
+const DIGEST_BYTES = { md5: 16, sha1: 20 } as const
+const WHOLE = /^(md5|sha1)\$([^$]{0,128})\$([0-9a-f]+)$/i
+
+/**
+ * Django up to 1.3: a digest of salt and password. Old Werkzeug writes an HMAC in the same form, keyed with the
+ * salt, and nothing in the string tells them apart, so both are tried unless `hash_scheme` names one of them.
+ */
+export const djangoSalted: HashFormat = {
+  name: 'django-salted',
+  note: 'md5$salt$digest and sha1$salt$digest; without hash_scheme also as the HMAC of old Werkzeug',
+  example: 'sha1$carryover$5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a',
+  shape: /^(?:md5|sha1)\$/,
+  read,
+}
+
+function read(encoded: string, { scheme }: StoredHash): ReadHash {
+  const [, written, salt, digest] = WHOLE.exec(encoded) ?? []
+  if (!isWritten(written) || salt === undefined || digest === undefined) {
+    throw malformed('a salted digest of Django has a salt and hexadecimal digits, each after a $')
+  }
+  const key = saltBytes(Buffer.from(salt))
+  const expected = keyBytes(bytesOfHex(digest), DIGEST_BYTES[written])
+  const plain = (password: Uint8Array) => createHash(written).update(key).update(password).digest()
+  const keyed = (password: Uint8Array) => createHmac(written, key).update(password).digest()
+  const ways = scheme?.trim() ? [plain] : [plain, keyed]
+  return {
+    scheme: djangoSalted.name,
+    millis: MILLIS,
+    decoy: storedAs(`${written}$carryover$${decoyKey(expected.length).toString('hex')}`),
+    matches: (password) => ways.some((digestOf) => equalBytes(digestOf(password), expected)),
+  }
+}
+
+function isWritten(name: string | undefined): name is keyof typeof DIGEST_BYTES {
+  return name !== undefined && Object.hasOwn(DIGEST_BYTES, name)
+}

@@ -1,0 +1,64 @@
+import { desEncrypt, desKeyOfSeven } from './des.ts'
+import { bytesOfHex, textOfUtf8 } from './encodings.ts'
+import type { HashFormat, ReadHash } from './format.ts'
+import { decoyKey, equalBytes, keyBytes, storedAs } from './key-derivation.ts'
+
+const HALF_BYTES = 7
+const MAX_CHARACTERS = 2 * HALF_BYTES
+const PLAINTEXT = Buffer.from('KGS!@#$%')
+/** Two blocks of DES. */
+const MILLIS = 0.1
+
+/** LAN Manager: the first 14 characters in capitals, in two halves, each the key of one block of DES. */
+export const lmhash = lmFormat('lmhash', 16, '5a'.repeat(16))
+/** One of the halves, as crackers store them; it is that of the password's first seven characters. */
+export const lmHalf = lmFormat('lm-half', 8, '5a'.repeat(8))
+
+function lmFormat(name: string, bytes: number, example: string): HashFormat {
+  return {
+    name,
+    note: 'capitals and small letters are the same, and 14 characters count',
+    example,
+    shape: bytes === 16 ? /^[0-9a-f]{32}$/i : /^[0-9a-f]{16}$/i,
+    byNameOnly: true,
+    read: (encoded) => readHalves(name, bytes, encoded),
+  }
+}
+
+function readHalves(name: string, bytes: number, encoded: string): ReadHash {
+  const expected = keyBytes(bytesOfHex(encoded), bytes)
+  return {
+    scheme: name,
+    millis: MILLIS,
+    decoy: storedAs(decoyKey(bytes).toString('hex'), name),
+    matches: (password) => {
+      const text = textOfUtf8(password)
+      const characters = text === null ? null : oemBytes(text.toUpperCase())
+      return characters !== null && equalBytes(digestOf(characters).subarray(0, bytes), expected)
+    },
+  }
+}
+
+function digestOf(characters: Buffer): Buffer {
+  const halves = Buffer.alloc(MAX_CHARACTERS)
+  characters.copy(halves, 0, 0, MAX_CHARACTERS)
+  return Buffer.concat(
+    [halves.subarray(0, HALF_BYTES), halves.subarray(HALF_BYTES)].map((half) =>
+      desEncrypt(desKeyOfSeven(half), PLAINTEXT),
+    ),
+  )
+}
+
+/** Code page 437, which Windows in the United States used for these. */
+const CP437 =
+  'ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜ¢£¥₧ƒáíóúñÑªº¿⌐¬½¼¡«»░▒▓│┤╡╢╖╕╣║╗╝╜╛┐└┴┬├─┼╞╟╚╔╩╦╠═╬╧╨╤╥╙╘╒╓╫╪┘┌█▄▌▐▀αßΓπΣσµτΦΘΩδ∞φε∩≡±≥≤⌠⌡÷≈°∙·√ⁿ²■\u00a0'
+
+/** Null for characters that the code page lacks: such a password cannot have been stored. */
+function oemBytes(text: string): Buffer | null {
+  const bytes = Array.from(text, (character) => {
+    if (character < '\u0080') return character.charCodeAt(0)
+    const index = CP437.indexOf(character)
+    return index < 0 ? -1 : 0x80 + index
+  })
+  return bytes.includes(-1) ? null : Buffer.from(bytes)
+}

@@ -1,0 +1,31 @@
+import { createHash } from 'node:crypto'
+import { bytesOfHex } from './encodings.ts'
+import type { HashFormat, ReadHash } from './format.ts'
+import { decoyKey, equalBytes, keyBytes, storedAs } from './key-derivation.ts'
+
+const SHA1_BYTES = 20
+/** Two digests, one of them of a password of 4 KiB. */
+const MILLIS = 0.03
+
+/** PASSWORD() of MySQL 4.1 and later, mysql_native_password: SHA-1 of SHA-1. */
+export const mysql41: HashFormat = {
+  name: 'mysql41',
+  note: 'under its name also without the asterisk',
+  example: `*${'5A'.repeat(SHA1_BYTES)}`,
+  shape: /^\*[0-9a-f]{40}$/i,
+  shapeByName: /^\*?[0-9a-f]{40}$/i,
+  read,
+}
+
+function read(encoded: string): ReadHash {
+  const expected = keyBytes(bytesOfHex(encoded.replace(/^\*/, '')), SHA1_BYTES)
+  return {
+    scheme: mysql41.name,
+    millis: MILLIS,
+    decoy: storedAs(`*${decoyKey(SHA1_BYTES).toString('hex').toUpperCase()}`),
+    matches: (password) => {
+      const once = createHash('sha1').update(password).digest()
+      return equalBytes(createHash('sha1').update(once).digest(), expected)
+    },
+  }
+}

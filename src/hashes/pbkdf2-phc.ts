@@ -1,0 +1,62 @@
+import { bytesOfBase64, unpadded } from './encodings.ts'
+import type { HashFormat, ReadHash } from './format.ts'
+import type { DerivationDigest } from './key-derivation.ts'
+import {
+  boundedBytes,
+  decoyKey,
+  decoySalt,
+  derivationDigests,
+  equalBytes,
+  malformed,
+  pbkdf2,
+  saltBytes,
+  storedAs,
+  wholeNumber,
+} from './key-derivation.ts'
+
+/** Ory Kratos computes SHA-3 where its strings say sha224 and sha384; others mean what they write. */
+const MEANT: Readonly<Record<string, readonly [DerivationDigest, ...DerivationDigest[]]>> = {
+  '': ['sha1'],
+  '-sha1': ['sha1'],
+  '-sha224': ['sha3-224', 'sha224'],
+  '-sha256': ['sha256'],
+  '-sha384': ['sha3-384', 'sha384'],
+  '-sha512': ['sha512'],
+}
+const KEY_BYTES = { least: 16, most: 128 }
+const WHOLE = /^\$pbkdf2((?:-sha(?:1|224|256|384|512))?)\$i=(\d{1,20})(?:,l=(\d{1,4}))?\$([^$]*)\$([^$]+)$/
+
+/** The form that Auth0, Ory Kratos and @phc/pbkdf2 share. Without `l` the key is as long as the digest. */
+export const pbkdf2Phc: HashFormat = {
+  name: 'pbkdf2-phc',
+  note: 'sha224 and sha384 are tried as SHA-3, which Ory Kratos means by them, and as SHA-2',
+  example: '$pbkdf2-sha256$i=600000,l=32$Y2FycnlvdmVyY2Fycnlvdg$WlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlo',
+  shape: /^\$pbkdf2(?:-sha(?:1|224|256|384|512))?\$[a-z]=/i,
+  read,
+}
+
+function read(encoded: string): ReadHash {
+  const [, named = '', iterations, written, salt, key] = WHOLE.exec(encoded) ?? []
+  const digests = MEANT[named]
+  if (digests === undefined || salt === undefined || key === undefined) {
+    throw malformed('a PBKDF2 hash in the PHC form has i and l, a salt and a key, each after a $')
+  }
+  const count = wholeNumber(iterations, 'the number of iterations')
+  const length = written === undefined ? derivationDigests[digests[0]].bytes : wholeNumber(written, 'the l')
+  const derivations = digests.map((digest) => pbkdf2(digest, count, length))
+  const salted = saltBytes(bytesOfBase64(salt))
+  const expected = boundedBytes(bytesOfBase64(key), 'the derived key', KEY_BYTES)
+  if (expected.length !== length) throw malformed('the derived key has as many bytes as the l says')
+  return {
+    scheme: pbkdf2Phc.name,
+    millis: derivations.reduce((sum, { millis }) => sum + millis, 0),
+    decoy: storedAs(
+      `$pbkdf2${named}$i=${iterations},l=${length}$${base64(decoySalt(salted.length))}$${base64(decoyKey(length))}`,
+    ),
+    matches: (password) => derivations.some(({ derive }) => equalBytes(derive(password, salted), expected)),
+  }
+}
+
+function base64(bytes: Buffer): string {
+  return unpadded(bytes.toString('base64'))
+}

@@ -1,0 +1,40 @@
+import { bytesOfPaddedBase64 } from './encodings.ts'
+import type { HashFormat, ReadHash } from './format.ts'
+import { derivedKeyHash, keyBytes, malformed, pbkdf2, saltBytes, wholeNumber } from './key-derivation.ts'
+import { preparedBytes, scramKeys } from './scram.ts'
+
+const KEY_BYTES = 32
+const WHOLE = /^SCRAM-SHA-256\$(\d{1,20}):([^$:]+)\$([^$:]+):([^$:]+)$/
+
+/** pg_authid.rolpassword since PostgreSQL 10. */
+export const postgresScram: HashFormat = {
+  name: 'postgres-scram',
+  example: written('4096', Buffer.alloc(16, 'carryover'), Buffer.alloc(2 * KEY_BYTES, 'Z')),
+  shape: /^SCRAM-SHA-256\$/,
+  read,
+}
+
+function read(encoded: string): ReadHash {
+  const [, iterations, salt, storedKey, serverKey] = WHOLE.exec(encoded) ?? []
+  if (iterations === undefined || salt === undefined || storedKey === undefined || serverKey === undefined) {
+    throw malformed('a SCRAM hash of PostgreSQL has iterations, a salt, a stored key and a server key')
+  }
+  const keys = [storedKey, serverKey].map((key) => keyBytes(bytesOfPaddedBase64(key), KEY_BYTES))
+  return derivedKeyHash({
+    scheme: postgresScram.name,
+    derivation: pbkdf2('sha256', wholeNumber(iterations, 'the number of iterations'), KEY_BYTES),
+    salt: saltBytes(bytesOfPaddedBase64(salt)),
+    key: Buffer.concat(keys),
+    written: (otherSalt, otherKeys) => written(iterations, otherSalt, otherKeys),
+    prepared: preparedBytes,
+    finished: (salted) => {
+      const made = scramKeys(salted, 'sha256')
+      return Buffer.concat([made.storedKey, made.serverKey])
+    },
+  })
+}
+
+function written(iterations: string, salt: Buffer, keys: Buffer): string {
+  const [storedKey, serverKey] = [keys.subarray(0, KEY_BYTES), keys.subarray(KEY_BYTES)]
+  return `SCRAM-SHA-256$${iterations}:${salt.toString('base64')}$${storedKey.toString('base64')}:${serverKey.toString('base64')}`
+}

@@ -1,0 +1,79 @@
+import { hash } from 'node:crypto'
+import { argon2 } from './argon2.ts'
+import { bcrypt } from './bcrypt.ts'
+import { NO_CONTEXT } from './context.ts'
+import { enveloped } from './dispatched.ts'
+import { bytesOfPaddedBase64 } from './encodings.ts'
+import type { HashFormat, ReadHash } from './format.ts'
+import { HashError } from './format.ts'
+import { derivedKeyHash, keyBytes, malformed, saltBytes, wholeNumber } from './key-derivation.ts'
+
+const MAX_ITERATIONS = 1_000_000
+const MAX_MILLIS = 1500
+const DIGESTS: ReadonlyMap<
+  string,
+  { readonly name: string; readonly bytes: number; readonly millis: number }
+> = new Map([
+  ['MD5', { name: 'md5', bytes: 16, millis: 0.001 }],
+  ['SHA-1', { name: 'sha1', bytes: 20, millis: 0.001 }],
+  ['SHA-256', { name: 'sha256', bytes: 32, millis: 0.001 }],
+  ['SHA-384', { name: 'sha384', bytes: 48, millis: 0.0013 }],
+  ['SHA-512', { name: 'sha512', bytes: 64, millis: 0.0013 }],
+])
+const WHOLE = /^\$shiro1\$([A-Za-z0-9-]{3,16})\$(\d{1,20})\$([^$]*)\$([^$]+)$/
+
+/** Apache Shiro 1: a digest of salt and password, then of itself. */
+export const shiro1: HashFormat = {
+  name: 'shiro1',
+  note: 'MD5, SHA-1 and SHA-2',
+  example: '$shiro1$SHA-256$500000$Y2FycnlvdmVyY2Fycnlvdg==$WlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlo=',
+  shape: /^\$shiro1\$/,
+  read: readFirst,
+}
+
+function readFirst(encoded: string): ReadHash {
+  const [, written = '', iterations, salt, key] = WHOLE.exec(encoded) ?? []
+  const digest = DIGESTS.get(written.toUpperCase())
+  if (!digest || salt === undefined || key === undefined) {
+    throw malformed('a $shiro1$ hash has a digest, iterations, a salt and a key, each after a $')
+  }
+  const count = wholeNumber(iterations, 'the number of iterations')
+  const millis = count * digest.millis
+  if (count < 1) throw malformed('a $shiro1$ hash has at least one iteration')
+  if (count > MAX_ITERATIONS || millis > MAX_MILLIS) {
+    throw new HashError('too-costly', `a $shiro1$ hash may have at most ${MAX_ITERATIONS} iterations`)
+  }
+  return derivedKeyHash({
+    scheme: shiro1.name,
+    derivation: {
+      millis,
+      derive: (password, salted) => iterated(digest.name, Buffer.concat([salted, password]), count),
+    },
+    salt: saltBytes(bytesOfPaddedBase64(salt)),
+    key: keyBytes(bytesOfPaddedBase64(key), digest.bytes),
+    written: (otherSalt, otherKey) =>
+      `$shiro1$${written}$${iterations}$${otherSalt.toString('base64')}$${otherKey.toString('base64')}`,
+  })
+}
+
+function iterated(digest: string, message: Buffer, count: number): Buffer {
+  let bytes = hash(digest, message, 'buffer')
+  for (let round = 1; round < count; round += 1) bytes = hash(digest, bytes, 'buffer')
+  return bytes
+}
+
+const PREFIX = '$shiro2'
+
+/** Apache Shiro 2 puts its name before a string of Argon2 or bcrypt. */
+export const shiro2: HashFormat = {
+  name: 'shiro2',
+  note: '$shiro2$argon2id$… and $shiro2$2y$…',
+  example: `${PREFIX}${argon2.example}`,
+  shape: /^\$shiro2\$/,
+  read: (encoded, stored) => {
+    const inner = encoded.slice(PREFIX.length)
+    const format = [argon2, bcrypt].find(({ shape }) => shape.test(inner))
+    if (!format) throw malformed('a $shiro2$ hash is one of Argon2 or of bcrypt')
+    return enveloped(format.read(inner, stored, NO_CONTEXT), shiro2.name, (text) => `${PREFIX}${text}`)
+  },
+}

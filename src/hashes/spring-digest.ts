@@ -1,0 +1,64 @@
+import { createHash } from 'node:crypto'
+import { md4 } from './digests/md4.ts'
+import { bytesOfHex, bytesOfPaddedBase64 } from './encodings.ts'
+import type { HashFormat, ReadHash } from './format.ts'
+import { decoyKey, equalBytes, malformed, storedAs } from './key-derivation.ts'
+
+type DigestOf = (message: Buffer) => Buffer
+
+/** By the bytes of the digest, because the string does not name it. Spring has an encoder for MD4 as well. */
+const DIGESTS: ReadonlyMap<number, readonly DigestOf[]> = new Map<number, readonly DigestOf[]>([
+  [16, [named('md5'), md4]],
+  [20, [named('sha1')]],
+  [28, [named('sha224')]],
+  [32, [named('sha256')]],
+  [48, [named('sha384')]],
+  [64, [named('sha512')]],
+])
+/** Two digests of a password of 4 KiB. */
+const MILLIS = 0.1
+const WHOLE = /^((?:\{[^{}]{0,128}\})?)([A-Za-z0-9+/]+={0,2})$/
+
+/**
+ * MessageDigestPasswordEncoder and Md4PasswordEncoder of Spring Security: a digest of the password and, with its
+ * braces, the salt. Told by the salt that Spring makes: base64 of 32 bytes; other salts look like names of LDAP.
+ */
+export const springDigest: HashFormat = {
+  name: 'spring-digest',
+  note: '{salt}digest; MD4, MD5, SHA-1 and SHA-2, told by the length',
+  example: `{Y2FycnlvdmVyY2FycnlvdmVyY2FycnlvdmVyY2Fycnk=}${'5a'.repeat(32)}`,
+  shape: /^\{[A-Za-z0-9+/]{43}=\}[A-Za-z0-9+/]{16,128}={0,2}$/,
+  shapeByName: /^(?:\{[^{}]{0,128}\})?[A-Za-z0-9+/]{16,128}={0,2}$/,
+  read,
+}
+
+function read(encoded: string): ReadHash {
+  const [, salt, text] = WHOLE.exec(encoded) ?? []
+  if (salt === undefined || text === undefined) {
+    throw malformed('a digest of Spring is hexadecimal or base64, after the salt in braces')
+  }
+  const expected = digestIn(text)
+  const digests = DIGESTS.get(expected.length) ?? []
+  const suffix = Buffer.from(salt)
+  return {
+    scheme: springDigest.name,
+    millis: MILLIS,
+    decoy: storedAs(`${salt}${decoyKey(expected.length).toString('hex')}`, springDigest.name),
+    matches: (password) => {
+      const message = Buffer.concat([password, suffix])
+      return digests.some((digestOf) => equalBytes(digestOf(message), expected))
+    },
+  }
+}
+
+/** Hexadecimal of a digest is base64 of another length, which no digest has: hexadecimal goes first. */
+function digestIn(text: string): Buffer {
+  for (const bytes of [bytesOfHex(text), bytesOfPaddedBase64(text)]) {
+    if (bytes && DIGESTS.has(bytes.length)) return bytes
+  }
+  throw malformed('the digest of a Spring hash is MD4, MD5, SHA-1 or SHA-2 in hexadecimal or base64')
+}
+
+function named(name: string): DigestOf {
+  return (message) => createHash(name).update(message).digest()
+}

@@ -1,0 +1,37 @@
+import { hash } from 'node:crypto'
+import { bytesOfHex } from './encodings.ts'
+import type { HashFormat, ReadHash } from './format.ts'
+import { derivedKeyHash, malformed } from './key-derivation.ts'
+
+const SALT_BYTES = 8
+const ITERATIONS = 1024
+/** 1,024 digests of 32 bytes, and one of a password of 4 KiB. */
+const MILLIS = 1.2
+
+/** StandardPasswordEncoder of Spring Security 3 and 4, without a secret: 8 bytes of salt, then SHA-256. */
+export const springStandard: HashFormat = {
+  name: 'spring-standard',
+  note: 'without a secret',
+  example: `6361727279303030${'5a'.repeat(32)}`,
+  shape: /^[0-9a-f]{80}$/i,
+  byNameOnly: true,
+  read,
+}
+
+function read(encoded: string): ReadHash {
+  const bytes = bytesOfHex(encoded)
+  if (bytes?.length !== 40) throw malformed('a hash of StandardPasswordEncoder has 80 hexadecimal digits')
+  return derivedKeyHash({
+    scheme: springStandard.name,
+    derivation: { millis: MILLIS, derive },
+    salt: bytes.subarray(0, SALT_BYTES),
+    key: bytes.subarray(SALT_BYTES),
+    written: (salt, key) => Buffer.concat([salt, key]).toString('hex'),
+  })
+}
+
+function derive(password: Uint8Array, salt: Uint8Array): Buffer {
+  let digest = hash('sha256', Buffer.concat([salt, password]), 'buffer')
+  for (let round = 1; round < ITERATIONS; round += 1) digest = hash('sha256', digest, 'buffer')
+  return digest
+}
