@@ -52,14 +52,16 @@ export async function* readCopy(url: string, stop: AbortSignal): AsyncGenerator<
 
 async function declare(client: pg.Client): Promise<void> {
   await client.query('begin isolation level repeatable read read only')
-  // All rows are wanted, not the first ones soon.
+  // All rows are wanted, not the first ones soon. Without statistics, as after a load, nested loops look cheap.
   await client.query('set local cursor_tuple_fraction = 1')
+  await client.query('set local enable_nestloop = off')
+  await client.query(`set local work_mem = '64MB'`)
   await client.query(`declare copy no scroll cursor for
     with present as not materialized (
       select u.id::text, u.login::text, u.password_hash::text, u.hash_scheme::text, u.salt::text, u.cohort::text
       from legacy.users u
       where u.id is not null
-        and not exists (select from carryover.users d where d.user_id = u.id and d.deleted_at is not null)
+        and not exists (select from carryover.users d where d.user_id = u.id::text and d.deleted_at is not null)
     ),
     hashes as (
       select sha256(convert_to(password_hash, 'UTF8')) as digest from present
