@@ -5,7 +5,11 @@ const PARAMETERS: readonly {
   readonly shape: RegExp
   readonly words: (found: readonly string[]) => string
 }[] = [
-  { shape: /\$2[abxy]?\$(\d\d)\$/, words: ([cost = '']) => `cost ${Number(cost)}` },
+  // $2b$10$, $bcrypt-sha256$2b,10$, $bcrypt-sha256$v=2,t=2b,r=10$, :bcrypt:10$
+  {
+    shape: /(?:\$2[abxy]?\$|\$bcrypt-sha256\$(?:v=2,t=)?2[abxy],(?:r=)?|:bcrypt:)(\d\d)\$/,
+    words: ([cost = '']) => `cost ${Number(cost)}`,
+  },
   {
     shape: /\$m=(\d{1,10}),t=(\d{1,10}),p=(\d{1,10})/,
     words: ([m = '', t = '', p = '']) => `m=${m}, t=${t}, p=${p}`,

@@ -64,22 +64,24 @@ interface Bar {
   readonly words: string
 }
 
-/** All bars on one scale: the longest fills the line. */
-function chart(bars: readonly Bar[]): string {
-  const length = ({ parts }: Bar) => parts.reduce((sum, { rows }) => sum + rows, 0)
-  const longest = Math.max(1, ...bars.map(length))
+/** All bars on one scale. `full`: the rows that fill the line; by default those of the longest bar. */
+function chart(bars: readonly Bar[], full = Math.max(1, ...bars.map(lengthOf))): string {
   const lines = bars.slice(0, MOST_BARS).map((bar) => {
     const parts = bar.parts
       .filter(({ rows }) => rows > 0)
       .map(
         ({ colour, rows }) =>
-          `<span class="${colour}" style="width:${((100 * rows) / longest).toFixed(2)}%"></span>`,
+          `<span class="${colour}" style="width:${((100 * rows) / full).toFixed(2)}%"></span>`,
       )
     const name = escaped(bar.name)
     return `<div class="bar"><span class="name" title="${name}">${name}</span><span class="track">${parts.join('')}</span><span>${escaped(bar.words)}</span></div>\n`
   })
   const more = bars.length - lines.length
   return lines.join('') + (more > 0 ? `<p>and ${whole(more)} more, in the table</p>\n` : '')
+}
+
+function lengthOf({ parts }: Bar): number {
+  return parts.reduce((sum, { rows }) => sum + rows, 0)
 }
 
 function cohortBars({ groups }: Report): string {
@@ -106,9 +108,10 @@ function defectBars({ defects, unread }: Report): string {
   return chart(
     sorted.map(([defect, rows]) => ({
       name: defect,
-      parts: [{ colour: 'bad', rows }],
+      parts: [{ colour: 'bad' as const, rows }],
       words: `${whole(rows)} (${percent(rows, unread)})`,
     })),
+    unread,
   )
 }
 
@@ -129,9 +132,10 @@ function weakBars({ weaknesses, rows }: Report): string {
   return chart(
     weaknesses.map((weak) => ({
       name: weak.weakness,
-      parts: [{ colour: 'plain', rows: weak.rows }],
+      parts: [{ colour: 'plain' as const, rows: weak.rows }],
       words: `${whole(weak.rows)} (${percent(weak.rows, rows)} of all)`,
     })),
+    rows,
   )
 }
 

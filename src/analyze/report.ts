@@ -106,7 +106,7 @@ export function buildReport(
     ...all,
     perSecond: mixPerSecond(timed),
     groups: groupsOf(timedCells, clock),
-    costs: Array.from(timed, ([cost, timing]) => costOf(cost, timing, clock)).sort(
+    costs: Array.from(timed, ([cost, timing]) => costOf(named(cost, timed), timing, clock)).sort(
       (one, other) => other.rows - one.rows,
     ),
     weaknesses: weaknessNames.flatMap((weakness) => {
@@ -174,6 +174,14 @@ function timesOf(cells: readonly TimedCell[]): { p50: number | null; p99: number
     p50: middle === undefined ? null : rounded(middle.p50),
     p99: known.length === 0 ? null : rounded(Math.max(...known.map(({ p99 }) => p99))),
   }
+}
+
+/** Costs of one scheme that there is no word for are told apart by what they should take. */
+function named(cost: CostClass, timed: ReadonlyMap<CostClass, Timed>): CostClass {
+  const isOther = (one: CostClass) => one !== cost && one.scheme === cost.scheme && one.parameters === ''
+  return cost.parameters === '' && [...timed.keys()].some(isOther)
+    ? { ...cost, parameters: `estimated at ${cost.millis} ms` }
+    : cost
 }
 
 function costOf({ scheme, parameters, rows }: CostClass, timed: Timed, clock: number): Cost {

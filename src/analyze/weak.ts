@@ -4,6 +4,7 @@ import { digests } from '../hashes/recipe-functions.ts'
 /** What makes a store easy to break once it has been stolen, and what that means. */
 export const weaknesses = {
   plaintext: 'the password itself is stored: whoever has had this store has the passwords',
+  reversible: 'the password can be computed back from what is stored, by anybody',
   unsalted:
     'equal passwords have equal hashes, and one table made beforehand, or one guess, serves for all rows at once',
   'md5-or-sha1':
@@ -29,6 +30,7 @@ const UNSALTED: ReadonlySet<string> = new Set([
   'plain-md4',
   'ldap-md5',
   'ldap-sha',
+  'ldap-sha224',
   'ldap-sha256',
   'ldap-sha384',
   'ldap-sha512',
@@ -40,7 +42,14 @@ const UNSALTED: ReadonlySet<string> = new Set([
   'mysql41',
   'cisco-pix',
   'cisco-type4',
+  'cram-md5',
+  'mediawiki-a',
+  'peoplesoft',
+  'umbraco-hmacsha1',
 ])
+
+/** Cisco type 7 is the password under a key that everybody knows. */
+const REVERSIBLE: ReadonlySet<string> = new Set(['cisco-type7'])
 
 /** Families of MD4, MD5 or SHA-1 whose names do not say so. */
 const OLD_DIGESTS: ReadonlySet<string> = new Set([
@@ -67,6 +76,16 @@ const OLD_DIGESTS: ReadonlySet<string> = new Set([
     'sap-b',
     'sap-g',
   ],
+  ...[
+    'mediawiki-a',
+    'mediawiki-b',
+    'peoplesoft',
+    'umbraco-hmacsha1',
+    'unb-kmd5',
+    'serv-u',
+    'citrix-netscaler',
+  ],
+  ...['fortigate', 'juniper-netscreen', 'arubaos', 'passwap-md5salted'],
 ])
 
 const OLD_DIGEST = /(?:^|[^a-z0-9])s?(?:md4|md5|sha-?1)(?:$|[^a-z0-9])/i
@@ -87,6 +106,7 @@ export function weaknessesOf({
   readonly algorithm: string
 }): readonly Weakness[] {
   if (PLAINTEXT.test(scheme)) return ['plaintext']
+  if (REVERSIBLE.has(scheme)) return ['reversible']
   const found: Weakness[] = []
   if (isUnsalted(scheme)) found.push('unsalted')
   const old = OLD_DIGESTS.has(scheme) || OLD_DIGEST.test(withoutTexts(scheme)) || OLD_DIGEST.test(algorithm)

@@ -43,7 +43,7 @@ there are rows that nothing can check. CHECK_THREADS says how many checks run at
       io.out(values.json ? `${JSON.stringify(report)}\n` : inWords(report))
       return report.unread + report.unavailable > 0 ? 1 : 0
     } catch (error) {
-      return explain(error, io)
+      return explain(error, io, rows !== undefined || page !== undefined)
     } finally {
       await Promise.all([rows?.close(), page?.close()])
     }
@@ -124,10 +124,15 @@ function progressLine(io: Io) {
   }
 }
 
-function explain(error: unknown, io: Io): ExitCode {
-  if (error instanceof StoppedError || io.stop.aborted) io.err('carryover analyze: stopped before the end\n')
-  else if (error instanceof StepError) io.err(`carryover analyze: ${error.message}\n`)
-  else throw error
+function explain(error: unknown, io: Io, files: boolean): ExitCode {
+  const why =
+    error instanceof StoppedError || io.stop.aborted
+      ? 'stopped before the end'
+      : error instanceof StepError
+        ? error.message
+        : undefined
+  if (why === undefined) throw error
+  io.err(`carryover analyze: ${why}${files ? '; what was written to files is not complete' : ''}\n`)
   return 1
 }
 

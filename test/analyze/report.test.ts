@@ -67,3 +67,17 @@ test('the page needs nothing else, and shows texts of rows as texts', () => {
   expect(page).not.toContain('\u001b')
   expect(page).toContain(`default-src 'none'`)
 })
+
+test('costs of one scheme that have no word of their own are told apart', () => {
+  const decoy = copyRow().hash
+  const costs = [6.5, 13].map((millis) => ({ scheme: 'some', parameters: '', millis, rows: 1, decoy }))
+  const report = buildReport([], new Map(costs.map((cost) => [cost, fast])), {
+    asOf: new Date(0),
+    clock: 1,
+    threads: 1,
+  })
+  expect(report.costs.map(({ parameters }) => parameters)).toEqual([
+    'estimated at 6.5 ms',
+    'estimated at 13 ms',
+  ])
+})

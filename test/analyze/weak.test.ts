@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest'
 import { createTally } from '../../src/analyze/tally.ts'
+import { weaknessesOf } from '../../src/analyze/weak.ts'
 import type { StoredHash } from '../../src/domain.ts'
 import { classify } from '../../src/hashes/classify.ts'
 import { BCRYPT_4, BCRYPT_TAIL, copyRow } from './helpers.ts'
@@ -62,6 +63,18 @@ test.for(cases)('$title', ({ hash, weak }) => {
   const row = copyRow(hash)
   tally.add(row, classify(row.hash))
   expect(tally.cells().map((cell) => cell.weak)).toEqual([weak])
+})
+
+test('some families say by their name alone what is weak about them', () => {
+  const weak = (scheme: string, millis: number) =>
+    weaknessesOf({ scheme, millis, parameters: '', algorithm: '' })
+  expect(weak('nthash', 0.01)).toEqual(['unsalted', 'md5-or-sha1'])
+  expect(weak('cisco-type7', 0.01)).toEqual(['reversible'])
+  expect(weak('vbulletin', 0.01)).toEqual(['md5-or-sha1'])
+  expect(weak('postgres-md5', 0.01)).toEqual(['md5-or-sha1'])
+  expect(weak('sha512crypt', 6)).toEqual([])
+  // A thousand rounds of PBKDF2 with SHA-1 are slow enough not to be told here.
+  expect(weak('pbkdf2_sha1($pass, $salt, 9000, 20)', 3)).toEqual([])
 })
 
 test.each([
