@@ -1,4 +1,3 @@
-import { performance } from 'node:perf_hooks'
 import type { StoredHash } from '../domain.ts'
 import { errorCode } from '../errors.ts'
 import { HashError } from '../hashes/format.ts'
@@ -126,15 +125,16 @@ function quantile(sorted: readonly number[], share: number): number {
   return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? 0
 }
 
-/** How much slower than the families' estimates this machine is: by scheme, and in all. */
+/** How much slower than the families' estimates this machine is: by scheme, or for checks that are worth a thread. */
 function measuredRatio(timed: ReadonlyMap<CostClass, Timed>): (scheme: string) => number {
-  const seen: { scheme: string; ratio: number }[] = []
+  const seen: { scheme: string; millis: number; ratio: number }[] = []
   for (const [{ scheme, millis }, timing] of timed)
-    if ('p50' in timing && millis > 0 && timing.p50 > 0) seen.push({ scheme, ratio: timing.p50 / millis })
+    if ('p50' in timing && millis > 0 && timing.p50 > 0)
+      seen.push({ scheme, millis, ratio: timing.p50 / millis })
   const slowest = (ratios: readonly number[]) => (ratios.length === 0 ? undefined : Math.max(...ratios))
   return (scheme) =>
     slowest(seen.filter((one) => one.scheme === scheme).map(({ ratio }) => ratio)) ??
-    slowest(seen.map(({ ratio }) => ratio)) ??
+    slowest(seen.filter(({ millis }) => millis >= 1).map(({ ratio }) => ratio)) ??
     1
 }
 

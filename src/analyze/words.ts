@@ -35,9 +35,7 @@ export function percent(part: number, all: number): string {
 /** Three digits, without an exponent. */
 export function figure(value: number | null): string {
   if (value === null) return '-'
-  return value >= 100
-    ? whole(Math.round(value))
-    : String(Number(value.toPrecision(value < 0.001 ? 1 : 3)).toFixed(digitsAfterPoint(value)))
+  return value >= 100 ? whole(Math.round(value)) : value.toFixed(digitsAfterPoint(value))
 }
 
 function digitsAfterPoint(value: number): number {

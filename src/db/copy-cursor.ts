@@ -37,6 +37,7 @@ export async function* readCopy(url: string, stop: AbortSignal): AsyncGenerator<
   // Ends even the statement in flight, which may be grouping for minutes.
   const end = () => void client.end().catch(() => {})
   stop.addEventListener('abort', end, { once: true })
+  if (stop.aborted) end()
   try {
     await step('grouping equal hashes', () => declare(client))
     for (;;) {

@@ -1,5 +1,4 @@
-import { setTimeout as pause } from 'node:timers/promises'
-import { expect, test } from 'vitest'
+import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { type CostClass, timeCosts } from '../../src/analyze/timing.ts'
 import { Failure } from '../../src/errors.ts'
 import { HashError } from '../../src/hashes/format.ts'
@@ -21,30 +20,52 @@ function time(costs: readonly CostClass[], check: (scheme: string) => Promise<bo
   })
 }
 
+// A clock that only checks move.
+beforeEach(() => void vi.useFakeTimers({ toFake: ['performance'] }))
+afterEach(() => void vi.useRealTimers())
+
+async function lasting(millis: number): Promise<boolean> {
+  vi.advanceTimersByTime(millis)
+  return false
+}
+
 test('cheap checks are timed many times, dear ones a few, and none for long', async () => {
   const costs = [cost('cheap', 0.01), cost('fair', 10), cost('dear', 150)]
-  const lasts: Record<string, number> = { cheap: 0, fair: 10, dear: 150 }
-  const timed = await time(costs, async (scheme) => {
-    if (lasts[scheme]) await pause(lasts[scheme])
-    return false
-  })
-  const checks = costs.map((one) => timed.get(one)).map((one) => (one && 'checks' in one ? one.checks : null))
-  expect(checks).toEqual([50, 3, 2])
-  expect(timed.get(costs[2] ?? cost('', 0))).toMatchObject({ p50: expect.closeTo(150, -2) })
+  const lasts: Readonly<Record<string, number>> = { cheap: 0, fair: 10, dear: 150 }
+  const timed = await time(costs, (scheme) => lasting(lasts[scheme] ?? 0))
+  expect(costs.map((one) => timed.get(one))).toMatchObject([
+    { checks: 50, p50: 0 },
+    { checks: 3, p50: 10, p99: 10, perSecond: 100 },
+    { checks: 2, p50: 150 },
+  ])
 })
 
-test('several at once count towards the capacity', async () => {
-  const fair = cost('fair', 10)
-  const timed = (await time([fair], () => pause(10, false))).get(fair)
-  expect(timed && 'perSecond' in timed ? timed.perSecond : 0).toBeGreaterThan(110)
+test('for the capacity there are as many checks at once as threads', async () => {
+  let atOnce = 0
+  let most = 0
+  await time([cost('fair', 10)], async () => {
+    atOnce += 1
+    most = Math.max(most, atOnce)
+    await Promise.resolve()
+    atOnce -= 1
+    return lasting(10)
+  })
+  expect(most).toBe(2)
+})
+
+test('the slowest hundredth is told from the rest', async () => {
+  const uneven = cost('uneven', 1)
+  let done = 0
+  const timed = await time([uneven], () => lasting(++done % 10 === 0 ? 9 : 1))
+  expect(timed.get(uneven)).toMatchObject({ p50: 1, p99: 9 })
 })
 
 test('what does not fit into the time for all is worked out from the rest, the most common cost being timed', async () => {
   const rare = cost('slow', 40, 1)
   const common = cost('slow', 10, 9)
-  const timed = await time([rare, common], () => pause(20, false), 1)
-  expect(timed.get(common)).toMatchObject({ checks: 3 })
-  expect(timed.get(rare)).toMatchObject({ checks: 0, p50: expect.closeTo(80, -1.5) })
+  const timed = await time([rare, common], () => lasting(20), 1)
+  expect(timed.get(common)).toMatchObject({ checks: 3, p50: 20 })
+  expect(timed.get(rare)).toEqual({ checks: 0, p50: 80, p99: 80, perSecond: 25 })
 })
 
 test.for([
