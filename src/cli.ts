@@ -1,3 +1,4 @@
+import { analyze } from './commands/analyze.ts'
 import { type Command, type ExitCode, type Io, UsageError } from './commands/command.ts'
 import { counts } from './commands/counts.ts'
 import { demo } from './commands/demo.ts'
@@ -13,7 +14,17 @@ import { SchemaError } from './db/migrate.ts'
 import { errorCode, Failure } from './errors.ts'
 
 /** Every command. */
-export const commands: readonly Command[] = [serve, migrate, load, sync, counts, formats, tryLogin, demo]
+export const commands: readonly Command[] = [
+  serve,
+  migrate,
+  load,
+  sync,
+  counts,
+  analyze,
+  formats,
+  tryLogin,
+  demo,
+]
 
 const usage = `usage: carryover COMMAND [OPTIONS]
 

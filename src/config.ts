@@ -189,6 +189,14 @@ export function readDatabaseUrl(environment: Environment): string {
   return url as string
 }
 
+/** The threads that check passwords, for commands that check as the service does. */
+export function readCheckThreads(environment: Environment): number {
+  const reader = createReader(environment)
+  const threads = reader.read('CHECK_THREADS')
+  reader.finish()
+  return threads as number
+}
+
 /** @param made values that we made ourselves and that therefore stand in no environment */
 function createReader(environment: Environment, made: Partial<Record<Name, string>> = {}) {
   const problems = new Map<string, string>()

@@ -21,6 +21,7 @@ const allowed: Record<string, readonly string[]> = {
   checker: ['domain.ts', 'errors.ts', 'hashes'],
   hooks: ['domain.ts', 'errors.ts', 'input.ts', 'log.ts', 'metrics.ts', 'dialects', 'hashes'],
   load: ['domain.ts', 'errors.ts', 'hashes'],
+  analyze: ['domain.ts', 'errors.ts', 'hashes', 'checker'],
   'app.ts': ['errors.ts', 'log.ts', 'metrics.ts', 'dialects', 'hooks'],
 }
 
@@ -28,6 +29,7 @@ const allowed: Record<string, readonly string[]> = {
 const allowedTypes: Record<string, readonly string[]> = {
   admin: ['db', 'errors.ts', 'input.ts', 'log.ts', 'metrics.ts', 'secrets.ts'],
   load: ['db'],
+  analyze: ['db'],
 }
 
 const knowEverything = ['main.ts', 'cli.ts', 'bin.ts', 'healthcheck.ts', 'commands']

@@ -1,0 +1,100 @@
+import type pg from 'pg'
+import type { StoredHash } from '../domain.ts'
+import { connectOwner } from './client.ts'
+import { step } from './step.ts'
+
+/** A user of the copy, as far as the stored hash goes. */
+export interface CopyRow {
+  readonly cohort: string
+  readonly hash: StoredHash
+  /** Another row of the copy has the same `password_hash`. */
+  readonly hashShared: boolean
+  /** Another row of the copy has the same text in the column `salt`. */
+  readonly saltShared: boolean
+}
+
+interface FetchedRow {
+  readonly id: string
+  readonly login: string | null
+  readonly password_hash: string | null
+  readonly hash_scheme: string | null
+  readonly salt: string | null
+  readonly cohort: string | null
+  readonly hash_shared: boolean
+  readonly salt_shared: boolean
+}
+
+/** Rows of one fetch: about a megabyte. */
+const FETCH = 4_000
+
+/**
+ * Every user of the copy who is not deleted, a few thousand at a time, in no order and in one snapshot. PostgreSQL
+ * groups equal hashes and salts, by digest and on its own disk when they are many; SHA-256, because servers in FIPS
+ * mode have no md5(). Nothing of it is indexed, so a view is read three times.
+ */
+export async function* readCopy(url: string, stop: AbortSignal): AsyncGenerator<readonly CopyRow[]> {
+  const client = await step('connecting', () => connectOwner(url, 'carryover analyze'))
+  // Ends even the statement in flight, which may be grouping for minutes.
+  const end = () => void client.end().catch(() => {})
+  stop.addEventListener('abort', end, { once: true })
+  if (stop.aborted) end()
+  try {
+    await step('grouping equal hashes', () => declare(client))
+    for (;;) {
+      const rows = await step('reading the copy', () => fetchRows(client))
+      if (rows.length === 0) return
+      yield rows.map(rowIn)
+    }
+  } finally {
+    stop.removeEventListener('abort', end)
+    await client.end().catch(() => {})
+  }
+}
+
+async function declare(client: pg.Client): Promise<void> {
+  await client.query('begin isolation level repeatable read read only')
+  // All rows are wanted, not the first ones soon. Without statistics, as after a load, nested loops look cheap.
+  await client.query('set local cursor_tuple_fraction = 1')
+  await client.query('set local enable_nestloop = off')
+  await client.query(`set local work_mem = '64MB'`)
+  await client.query(`declare copy no scroll cursor for
+    with present as not materialized (
+      select u.id::text, u.login::text, u.password_hash::text, u.hash_scheme::text, u.salt::text, u.cohort::text
+      from legacy.users u
+      where u.id is not null
+        and not exists (select from carryover.users d where d.user_id = u.id::text and d.deleted_at is not null)
+    ),
+    hashes as (
+      select sha256(convert_to(password_hash, 'UTF8')) as digest from present
+      where password_hash <> '' group by 1 having count(*) > 1
+    ),
+    salts as (
+      select sha256(convert_to(salt, 'UTF8')) as digest from present
+      where salt <> '' group by 1 having count(*) > 1
+    )
+    select p.id, p.login, p.password_hash, p.hash_scheme, p.salt, p.cohort,
+      h.digest is not null as hash_shared, s.digest is not null as salt_shared
+    from present p
+    left join hashes h on h.digest = sha256(convert_to(p.password_hash, 'UTF8'))
+    left join salts s on s.digest = sha256(convert_to(p.salt, 'UTF8'))`)
+}
+
+async function fetchRows(client: pg.Client): Promise<readonly FetchedRow[]> {
+  const { rows } = await client.query<FetchedRow>(`fetch ${FETCH} from copy`)
+  return rows
+}
+
+function rowIn(row: FetchedRow): CopyRow {
+  return {
+    cohort: row.cohort ?? 'default',
+    hash: {
+      encoded: row.password_hash,
+      scheme: row.hash_scheme,
+      salt: row.salt,
+      login: row.login ?? '',
+      id: row.id,
+    },
+    hashShared: row.hash_shared,
+    saltShared: row.salt_shared,
+  }
+}
