@@ -119,7 +119,7 @@ export async function startService(config: Config, log: Log): Promise<Service> {
     tls: config.tls,
     headersWithin: 2_000,
     requestWithin: 4_000,
-    maxConnections: 512,
+    maxConnections: 2_048,
   })
   const admin = await listen(
     createAdminApp({

@@ -28,7 +28,9 @@ export async function dropIndexes(client: pg.Client, table: string): Promise<() 
   const [schema] = table.split('.')
   for (const { name, constraint } of rows) {
     await client.query(
-      constraint === null ? `drop index ${schema}.${name}` : `alter table ${table} drop constraint ${constraint}`,
+      constraint === null
+        ? `drop index ${schema}.${name}`
+        : `alter table ${table} drop constraint ${constraint}`,
     )
   }
   return async () => {

@@ -8,6 +8,8 @@ export interface CountDelta {
   readonly verified: number
   readonly migrated: number
   readonly unverifiable: number
+  /** How many users came to this row; who moved within the counts left another. */
+  readonly arrived: number
 }
 
 /** One at a time of everything that writes the copy or reclassifies the ledger. */
@@ -31,7 +33,7 @@ export async function addToLedger(client: pg.Client, source: string): Promise<Co
       returning cohort, scheme, usable, deleted_at
     )
     select cohort, scheme, count(*)::float8 as unmigrated, 0 as verified, 0 as migrated,
-      (count(*) filter (where not usable))::float8 as unverifiable
+      (count(*) filter (where not usable))::float8 as unverifiable, count(*)::float8 as arrived
     from added where deleted_at is null group by cohort, scheme`,
   )
 }
@@ -75,7 +77,8 @@ const sumOfMoved = `select cohort, scheme,
     coalesce(sum(sign) filter (where state = 'unmigrated'), 0)::float8 as unmigrated,
     coalesce(sum(sign) filter (where state = 'verified'), 0)::float8 as verified,
     coalesce(sum(sign) filter (where state = 'migrated'), 0)::float8 as migrated,
-    coalesce(sum(sign) filter (where state = 'unmigrated' and not usable), 0)::float8 as unverifiable
+    coalesce(sum(sign) filter (where state = 'unmigrated' and not usable), 0)::float8 as unverifiable,
+    (count(*) filter (where sign > 0))::float8 as arrived
   from moved group by cohort, scheme`
 
 /**

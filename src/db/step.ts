@@ -13,9 +13,10 @@ export async function step<Result>(name: string, work: () => Promise<Result>): P
   }
 }
 
-/** pg has no code for a connection that went away, only a sentence. */
+/** A connection that goes away shows itself in several ways; for some, pg has only a sentence. */
 function databaseCode(error: unknown): string {
-  if (error instanceof Failure) return errorCode(error)
-  const lost = error instanceof Error && /^(Connection terminated|Client has encountered)/.test(error.message)
-  return lost ? 'connection-lost' : errorCode(error)
+  if (error instanceof Failure || !(error instanceof Error)) return errorCode(error)
+  const code = errorCode(error)
+  const lost = /^(Connection terminated|Client has encountered)/.test(error.message)
+  return lost || code === 'EPIPE' || code === 'ECONNRESET' ? 'connection-lost' : code
 }

@@ -15,7 +15,8 @@ const MILLIS_PER_ROUND = 0.07
 /** bcrypt ignores the rest of a password. A login that worked with it before must go on working. */
 const KEY_BYTES = 72
 
-const WHOLE = /^\$2([abxy]?)\$(\d\d)\$([./A-Za-z0-9]{22})([./A-Za-z0-9]{31})$/
+/** The last characters of salt and digest carry spare bits, which are zero. */
+const WHOLE = /^\$2([abxy]?)\$(\d\d)\$([./A-Za-z0-9]{21}[.Oeu])([./A-Za-z0-9]{30}[.CGKOSWaeimquy26])$/
 const DECOY_SALT = 'CarryoverCarryoverCarO'
 const DECOY_DIGEST = 'nobodyKnowsAPasswordForThisHas.'
 
@@ -32,16 +33,10 @@ function read(encoded: string): ReadHash {
   if (revision === undefined || digits === undefined || salt === undefined || digest === undefined) {
     throw new HashError(
       'malformed',
-      'a bcrypt hash has a two-digit cost and 53 characters of salt and digest',
+      'a bcrypt hash has a two-digit cost and 53 characters of salt and digest, whose spare bits are zero',
     )
   }
   const cost = affordableCost(digits)
-  const saltBytes = bytesOfBcrypt64(salt)
-  const digestBytes = bytesOfBcrypt64(digest)
-  if (!saltBytes || !digestBytes) {
-    throw new HashError('malformed', 'the spare bits of the salt and of the digest of a bcrypt hash are zero')
-  }
-  const digestOf = workOf(revision, { cost, digits, salt, saltBytes })
   return {
     scheme: bcrypt.name,
     millis: 2 ** cost * MILLIS_PER_ROUND,
@@ -52,7 +47,9 @@ function read(encoded: string): ReadHash {
       login: '',
       id: '',
     },
-    matches: (password) => timingSafeEqual(digestOf(password), digestBytes),
+    // Decoded here and not before: a load reads millions of hashes and checks none.
+    matches: (password) =>
+      timingSafeEqual(workOf(revision, { cost, digits, salt })(password), bytesOfBcrypt64(digest)),
   }
 }
 
@@ -67,15 +64,11 @@ interface Parameters {
   readonly cost: number
   readonly digits: string
   readonly salt: string
-  readonly saltBytes: Buffer
 }
 
 /** How each revision makes its digest. bcryptjs knows neither `$2$` nor `$2x$`, and takes text only. */
-function workOf(
-  revision: string,
-  { cost, digits, salt, saltBytes }: Parameters,
-): (password: Uint8Array) => Buffer {
-  const bytewise = (key: EksKey) => eksBlowfish(key, saltBytes, cost)
+function workOf(revision: string, { cost, digits, salt }: Parameters): (password: Uint8Array) => Buffer {
+  const bytewise = (key: EksKey) => eksBlowfish(key, bytesOfBcrypt64(salt), cost)
   const textwise = (keyOf: (bytes: Uint8Array) => EksKey) => (password: Uint8Array) => {
     const text = textOfUtf8(password)
     if (text === null) return bytewise(keyOf(terminated(password)))
@@ -97,16 +90,15 @@ function unterminated(password: Uint8Array): Uint8Array {
 }
 
 function digestIn(encoded: string): Buffer {
-  const bytes = bytesOfBcrypt64(encoded.slice(-31))
-  if (!bytes) throw new Error('bcryptjs returned something other than a bcrypt hash')
-  return bytes
+  return bytesOfBcrypt64(encoded.slice(-31))
 }
 
 const BCRYPT64 = './ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789'
 const BASE64 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
 
-function bytesOfBcrypt64(text: string): Buffer | null {
-  return bytesOfBase64(
-    unpadded(text.replace(/./g, (character) => BASE64.charAt(BCRYPT64.indexOf(character)))),
-  )
+function bytesOfBcrypt64(text: string): Buffer {
+  const standard = text.replace(/./g, (character) => BASE64.charAt(BCRYPT64.indexOf(character)))
+  const bytes = bytesOfBase64(unpadded(standard))
+  if (bytes === null) throw new Error('salt and digest of bcrypt were read before')
+  return bytes
 }

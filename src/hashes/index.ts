@@ -84,9 +84,17 @@ function presentHash(encoded: string | null): string {
   return encoded
 }
 
+const told = formats.filter(({ byNameOnly }) => !byNameOnly)
+/** A store has one or two formats, so the one that fitted last is tried first. No other can fit the same string. */
+let fittedLast: HashFormat | undefined = told[0]
+
 function detected(encoded: string): HashFormat {
-  const format = formats.find(({ shape, byNameOnly }) => !byNameOnly && shape.test(encoded))
-  if (format) return format
+  if (fittedLast?.shape.test(encoded)) return fittedLast
+  const format = told.find(({ shape }) => shape.test(encoded))
+  if (format) {
+    fittedLast = format
+    return format
+  }
   if (isBareDigest(encoded)) {
     throw new HashError(
       'ambiguous',

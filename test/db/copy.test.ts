@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto'
 import pg from 'pg'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { type CopyRow, openLoad } from '../../src/db/copy.ts'
+import { openLoad } from '../../src/db/copy.ts'
+import { type CopyRow, rowEncoder } from '../../src/db/encode.ts'
 import { recount } from '../../src/db/recount.ts'
 import { syncLedger } from '../../src/db/sync.ts'
 import { type TestDatabase, testDatabase } from '../helpers/db.ts'
@@ -38,12 +39,14 @@ function row(number: number, changes: Partial<CopyRow> = {}): CopyRow {
 async function loadRows(rows: Iterable<CopyRow>) {
   const load = await openLoad(database.url)
   try {
+    const encoder = rowEncoder(load.plan)
     for (const one of rows) {
-      load.add(one)
-      await load.flush()
+      encoder.add(one)
+      await load.send(encoder.take(false))
     }
-    for await (const late of load.lateRefusals()) expect(late).toBeUndefined()
-    return await load.commit()
+    await load.send(encoder.take(true))
+    for await (const late of load.lateRefusals(encoder.tally())) expect(late).toBeUndefined()
+    return await load.commit(encoder.tally())
   } finally {
     await load.close()
   }
@@ -86,15 +89,17 @@ test.for([
     )
   const load = await openLoad(database.url)
   const work = async () => {
+    const encoder = rowEncoder(load.plan)
     let number = 0
     for (const one of rowsOf(60_000, () => ({ cohort: 'other' }))) {
-      load.add(one)
-      await load.flush()
+      encoder.add(one)
+      await load.send(encoder.take(false))
       if (++number === 30_000 && when === 'copying') await kill()
     }
-    for await (const late of load.lateRefusals()) expect(late).toBeUndefined()
+    await load.send(encoder.take(true))
+    for await (const late of load.lateRefusals(encoder.tally())) expect(late).toBeUndefined()
     await kill()
-    await load.commit()
+    await load.commit(encoder.tally())
   }
   const failure = await work().catch((error: unknown) => error)
   await load.close()

@@ -32,6 +32,8 @@ export async function startProcess(
     },
     stdio: ['ignore', 'pipe', 'pipe'],
   })
+  // A test that fails must not leave its service behind.
+  process.once('exit', () => child.kill('SIGKILL'))
   let output = ''
   const ended = new Promise<number | string>((done) =>
     child.once('exit', (code, signal) => done(code ?? signal ?? 'gone')),

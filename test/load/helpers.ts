@@ -51,10 +51,10 @@ export async function runLoad(url: string, ...args: string[]) {
   return { code, err, summary: out === '' ? undefined : JSON.parse(out) }
 }
 
-/** Where every row version of copy and ledger lies: what has not been written has not moved. */
-export async function versions(owner: pg.Client): Promise<unknown[]> {
+/** Where every row version of copy, ledger and counts lies: what has not been written has not moved. */
+export async function versions(owner: pg.Client, copy = 'legacy.users'): Promise<unknown[]> {
   const { rows } = await owner.query(
-    `select 'copy' as place, id, ctid::text, xmin::text, xmax::text from legacy.users
+    `select 'copy' as place, id, ctid::text, xmin::text, xmax::text from ${copy}
     union all select 'ledger', user_id, ctid::text, xmin::text, xmax::text from carryover.users
     union all select 'counts', cohort || ' ' || scheme, ctid::text, xmin::text, xmax::text from carryover.counts
     order by 1, 2`,

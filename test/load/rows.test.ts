@@ -1,6 +1,8 @@
 import { readFile, stat } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import type { CopyLoad, CopyRow } from '../../src/db/copy.ts'
+import type { CopyLoad } from '../../src/db/copy.ts'
+import type { CopyRow, RowEncoder } from '../../src/db/encode.ts'
+import { encodeFile } from '../../src/load/batches.ts'
 import { FieldsError } from '../../src/load/columns.ts'
 import { type LoadRequest, loadFile } from '../../src/load/load.ts'
 import { fakeClassify, scratch } from './helpers.ts'
@@ -19,12 +21,17 @@ async function read(content: string | Buffer, options: Partial<LoadRequest> = {}
   const path = await files.file(`${++made}.${format}`, content)
   const rows: CopyRow[] = []
   const copy: CopyLoad = {
+    plan: { fresh: true, now: 0 },
     deletedIds: async function* () {},
-    add: (row) => rows.push({ ...row }),
-    flush: async () => {},
+    send: async () => {},
     lateRefusals: async function* () {},
     commit: async () => ({ added: rows.length, changed: 0, deleted: 0, unusable: {} }),
     close: async () => {},
+  }
+  const encoder: RowEncoder = {
+    add: (row) => rows.push({ ...row }),
+    take: () => [],
+    tally: () => ({ direct: rows.length, suspects: 0, deltas: [], unusable: {} }),
   }
   const summary = await loadFile(
     {
@@ -40,6 +47,7 @@ async function read(content: string | Buffer, options: Partial<LoadRequest> = {}
     },
     {
       openLoad: async () => copy,
+      encode: (job) => encodeFile(job, { classify: fakeClassify, encoder: () => encoder }),
       classify: fakeClassify,
       progress: () => {},
       stop: new AbortController().signal,
@@ -108,9 +116,10 @@ describe('CSV', () => {
       ['before', 2],
       ['after', 4],
     ])
-    // The refused row as it was, to be corrected.
-    expect(await readFile(summary.refusedPath ?? '')).toEqual(
-      Buffer.concat([Buffer.from(`${HEADER}\n`), Buffer.from(row), Buffer.from('\n')]),
+    // The refused row as it was, to be corrected. Quotes that are not needed may come and go.
+    const unquoted = (bytes: Buffer) => bytes.toString('latin1').replaceAll('"', '')
+    expect(unquoted(await readFile(summary.refusedPath ?? ''))).toBe(
+      `${HEADER}\n${unquoted(Buffer.from(row))}\n`,
     )
     expect((await stat(summary.refusedPath ?? '')).mode & 0o777).toBe(0o600)
     expect(await readFile(summary.reasonsPath ?? '', 'utf8')).toMatch(/^line 3: [a-z0-9-]+: /)

@@ -1,0 +1,44 @@
+import { readDatabaseUrl } from '../config.ts'
+import { StepError } from '../db/step.ts'
+import { syncLedger } from '../db/sync.ts'
+import { classify } from '../hashes/classify.ts'
+import type { Command } from './command.ts'
+import { readOptions } from './options.ts'
+
+export const sync: Command = {
+  name: 'sync',
+  synopsis: '[--json]',
+  summary: 'bring ledger and counts in step with a legacy.users that is a view, or was written by others',
+  help: `Adds users who are in the copy and not in the ledger, notes changed cohorts and schemes, and takes unmigrated users who
+are no longer in the copy out of ledger and counts; verified and migrated ones stay. Reads the copy in chunks by id,
+which should therefore have an index. Safe to stop and to run again; sign-ins go on.
+
+--json   one JSON object on standard output`,
+  run: async (args, io) => {
+    const { values } = readOptions(args, { json: { type: 'boolean' } })
+    const url = readDatabaseUrl(io.env)
+    let shown = false
+    const clear = () => {
+      if (shown) io.err('\r\x1b[K')
+    }
+    const progress = (users: number) => {
+      if (!io.terminal) return
+      shown = true
+      io.err(`\r\x1b[K${users} users`)
+    }
+    try {
+      const summary = await syncLedger(url, { classify, progress, stop: io.stop })
+      clear()
+      const { users, added, reclassified, forgotten, complete } = summary
+      if (values.json) io.out(`${JSON.stringify(summary)}\n`)
+      else io.out(`${users} users: ${added} added, ${reclassified} reclassified, ${forgotten} forgotten\n`)
+      if (!complete) io.err('carryover sync: stopped before the end; what was done holds\n')
+      return complete ? 0 : 1
+    } catch (error) {
+      clear()
+      if (!(error instanceof StepError)) throw error
+      io.err(`carryover sync: ${error.message}\n`)
+      return 1
+    }
+  },
+}

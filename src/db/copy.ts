@@ -1,0 +1,145 @@
+import type pg from 'pg'
+import { dropIndexes } from './bulk-indexes.ts'
+import { connectOwner } from './client.ts'
+import type { EncodePlan, Lane, Piece, Tally } from './encode.ts'
+import { openFeed } from './feed.ts'
+import { addCounts, LOAD_LOCK } from './ledger.ts'
+import { type LateRefusal, type Merged, mergeStaged, setAside, staging } from './merge.ts'
+import { StepError, step } from './step.ts'
+
+/** One transaction that brings a file into the copy. Until `commit` nobody sees any of it. */
+export interface CopyLoad {
+  readonly plan: EncodePlan
+  /** Ids of users who were deleted earlier, a few thousand at a time. */
+  deletedIds(): AsyncGenerator<readonly string[]>
+  /** Resolves while some of it still waits its turn. */
+  send(pieces: readonly Piece[]): Promise<void>
+  /** After the last row: those that only the database could refuse, in the order of their lines. */
+  lateRefusals(tally: Tally): AsyncGenerator<LateRefusal>
+  commit(tally: Tally): Promise<Merged>
+  /** Ends the connection, and with it whatever has not been committed. */
+  close(): Promise<void>
+}
+
+const COLUMNS = 'id, login, email, password_hash, hash_scheme, salt, status, cohort, profile, updated_at'
+
+/** Table and columns of each way in, as they follow the word COPY. */
+const TARGETS: Readonly<Record<Lane, string>> = {
+  copy: `legacy.users (${COLUMNS})`,
+  ledger: 'carryover.users (user_id, cohort, scheme, usable)',
+  staged: `pg_temp.load_staged (line, ${COLUMNS}, deleted, scheme, defect, raw)`,
+}
+
+/** Begins a load. Throws StepError if another one is under way, or if the copy is not ours to fill. */
+export async function openLoad(url: string): Promise<CopyLoad> {
+  const client = await step('connecting', () => connectOwner(url, 'carryover load'))
+  try {
+    return await step('preparing the load', () => begin(client))
+  } catch (error) {
+    await client.end().catch(() => {})
+    throw error
+  }
+}
+
+async function begin(client: pg.Client): Promise<CopyLoad> {
+  await client.query(`begin; set local statement_timeout = 0; set local idle_in_transaction_session_timeout = 0;
+    set local lock_timeout = '60s'; set local work_mem = '64MB'; set local maintenance_work_mem = '256MB'`)
+  await claimCopy(client)
+  const fresh = await isFresh(client)
+  await client.query(staging)
+  const rebuild = fresh ? await dropAllIndexes(client) : undefined
+  const now = await startOf(client)
+  const feed = openFeed(client)
+
+  return {
+    plan: { fresh, now },
+    deletedIds: () => deletedIds(client),
+    send: (pieces) =>
+      step('copying rows', async () => {
+        for (const { lane, chunks } of pieces) await feed.send(TARGETS[lane], chunks)
+      }),
+    lateRefusals: async function* ({ suspects }) {
+      await step('copying rows', feed.finish)
+      if (rebuild) await step('building the indexes', rebuild)
+      yield* setAside(client, { fresh, suspects })
+    },
+    commit: async ({ direct, deltas, unusable }) => {
+      const merged = await mergeStaged(client, direct)
+      return step('committing', async () => {
+        await addCounts(client, [...deltas, ...merged.deltas])
+        await client.query('commit')
+        const { added, changed, deleted } = merged
+        return { added: added + direct, changed, deleted, unusable: sumOf(unusable, merged.unusable) }
+      })
+    },
+    close: () => client.end().catch(() => {}),
+  }
+}
+
+/** One load at a time, and nobody else writes the copy meanwhile. Reading goes on. */
+async function claimCopy(client: pg.Client): Promise<void> {
+  const { rows } = await client.query<{ mine: boolean; kind: string | null }>(
+    `select pg_try_advisory_xact_lock(${LOAD_LOCK}) as mine,
+      (select relkind::text from pg_class where oid = to_regclass('legacy.users')) as kind`,
+  )
+  const kind = rows[0]?.kind
+  if (kind === null || kind === undefined)
+    throw new StepError('there is no legacy.users: run `carryover migrate` first')
+  if (kind !== 'r' && kind !== 'p') {
+    throw new StepError(
+      'legacy.users is not a table of our own but a view, which cannot be loaded: after its rows have changed, run `carryover sync`',
+    )
+  }
+  if (rows[0]?.mine !== true)
+    throw new StepError('another load or sync is running on this database: try again when it is done')
+  await client.query('lock table legacy.users in share row exclusive mode')
+}
+
+/** Whether neither the copy nor the ledger has a row. If so, both are ours alone until the end. */
+async function isFresh(client: pg.Client): Promise<boolean> {
+  const looksFresh = async () =>
+    (
+      await client.query<{ fresh: boolean }>(
+        `select not exists (select from legacy.users) and not exists (select from carryover.users)
+          and (select relkind = 'r' from pg_class where oid = 'legacy.users'::regclass) as fresh`,
+      )
+    ).rows[0]?.fresh === true
+  if (!(await looksFresh())) return false
+  await client.query('lock table legacy.users, carryover.users in access exclusive mode')
+  return looksFresh()
+}
+
+async function dropAllIndexes(client: pg.Client): Promise<() => Promise<void>> {
+  const copy = await dropIndexes(client, 'legacy.users')
+  const ledger = await dropIndexes(client, 'carryover.users')
+  return async () => {
+    await copy()
+    await ledger()
+  }
+}
+
+/** The transaction's now(), for rows that name no moment. */
+async function startOf(client: pg.Client): Promise<number> {
+  const { rows } = await client.query<{ micros: string }>(
+    `select (extract(epoch from now() - timestamptz '2000-01-01 00:00:00Z') * 1000000)::bigint as micros`,
+  )
+  return Number(rows[0]?.micros)
+}
+
+async function* deletedIds(client: pg.Client): AsyncGenerator<readonly string[]> {
+  await client.query(
+    'declare deleted_ids no scroll cursor for select user_id from carryover.users where deleted_at is not null',
+  )
+  for (;;) {
+    const { rows } = await client.query<{ user_id: string }>('fetch 5000 from deleted_ids')
+    if (rows.length === 0) break
+    yield rows.map(({ user_id }) => user_id)
+  }
+  await client.query('close deleted_ids')
+}
+
+function sumOf(some: Readonly<Record<string, number>>, more: Readonly<Record<string, number>>) {
+  const sum = new Map(Object.entries(some))
+  for (const [name, count] of Object.entries(more)) sum.set(name, (sum.get(name) ?? 0) + count)
+  return Object.fromEntries([...sum].sort(([a], [b]) => (a < b ? -1 : 1)))
+}
