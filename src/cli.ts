@@ -5,6 +5,8 @@ import { formats } from './commands/formats.ts'
 import { load } from './commands/load.ts'
 import { migrate } from './commands/migrate.ts'
 import { table } from './commands/options.ts'
+import { probe } from './commands/probe.ts'
+import { prove } from './commands/prove.ts'
 import { serve } from './commands/serve.ts'
 import { sync } from './commands/sync.ts'
 import { tryLogin } from './commands/try.ts'
@@ -13,7 +15,18 @@ import { SchemaError } from './db/migrate.ts'
 import { errorCode, Failure } from './errors.ts'
 
 /** Every command. */
-export const commands: readonly Command[] = [serve, migrate, load, sync, counts, formats, tryLogin, demo]
+export const commands: readonly Command[] = [
+  serve,
+  migrate,
+  load,
+  sync,
+  counts,
+  formats,
+  tryLogin,
+  probe,
+  prove,
+  demo,
+]
 
 const usage = `usage: carryover COMMAND [OPTIONS]
 

@@ -19,7 +19,8 @@ const allowed: Record<string, readonly string[]> = {
   dialects: ['domain.ts', 'errors.ts', 'secrets.ts'],
   db: ['domain.ts', 'errors.ts'],
   checker: ['domain.ts', 'errors.ts', 'hashes'],
-  hooks: ['domain.ts', 'errors.ts', 'input.ts', 'log.ts', 'metrics.ts', 'dialects', 'hashes'],
+  variants: ['domain.ts', 'errors.ts', 'hashes'],
+  hooks: ['domain.ts', 'errors.ts', 'input.ts', 'log.ts', 'metrics.ts', 'dialects', 'hashes', 'variants'],
   load: ['domain.ts', 'errors.ts', 'hashes'],
   'app.ts': ['errors.ts', 'log.ts', 'metrics.ts', 'dialects', 'hooks'],
 }

@@ -21,7 +21,7 @@ import { type Pair, readPairs } from './probe-input.ts'
 
 /** Ten seconds of bcrypt are about 200 checks of cost 10. */
 const SLOW_MILLIS = 10_000
-const MOST_VARIANTS = 100_000
+const MOST_VARIANTS = 50_000
 /** The nearest one, and a few more in case it is not the one. */
 const MOST_TOLD = 5
 
@@ -66,7 +66,11 @@ function wholeNumber(text: string): number {
 
 /** Before any work, so that its result can be kept. */
 async function checkSchema(database: Database): Promise<void> {
-  const version = await schemaVersion(database).catch(() => null)
+  const version = await schemaVersion(database).catch((error: unknown) => {
+    // undefined function, undefined schema
+    if (['42883', '3F000'].includes(errorCode(error))) return null
+    throw error
+  })
   if (version === null || version < (await newestMigration()))
     throw new SchemaError('the database has an older schema: run `carryover migrate`')
 }
@@ -98,7 +102,7 @@ async function probeAll(
   let variants = 0
   const progress = (tried = 0) => {
     if (io.terminal)
-      io.err(`\r${probed.length} of ${pairs.length} accounts, ${variants + tried} variants tried`)
+      io.err(`\r\x1b[K${probed.length} of ${pairs.length} accounts, ${variants + tried} variants tried`)
   }
   try {
     for (const pair of pairs) {
@@ -109,7 +113,7 @@ async function probeAll(
       progress()
     }
   } finally {
-    if (io.terminal) io.err('\n')
+    if (io.terminal) io.err('\r\x1b[K')
     await checker.close()
   }
   if (io.stop.aborted) io.err('stopped before the end\n')

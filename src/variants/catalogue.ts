@@ -66,12 +66,10 @@ const OF_SYSTEMS = [
   'sha1(lower($login).$pass)', // SMF
   'sha1(hex(sha1(lower($login).$pass)).$salt)', // SMF, its cookie
   "sha1(upper($login).':'.upper($pass))", // game servers
-  'sha1($salt.hex(sha1($salt.hex(sha1($pass)))))', // OpenCart, WoltLab
   'sha1(unb64($salt).utf16le($pass))', // ASP.NET Membership
   'sha256(unb64($salt).utf16le($pass))',
   'hmac_sha256(unb64($salt),utf16le($pass))',
   'hmac_sha1(utf16le($pass),utf16le($pass))', // Umbraco
-  'sha256($salt.HEX(sha1($pass)))', // ColdFusion
   'sha256(substr(b64(md5($pass.$salt)),0,24))', // seen in one shop
   'sha256(hex(md5($pass.$salt)))',
   'sha256($pass.hex(md5($pass)))',

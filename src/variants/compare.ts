@@ -13,7 +13,7 @@ const MOST_COMPARED = 24
 
 /**
  * Tries what was found for one account on all of them, best first: what matches most, then what `hash_scheme` can say,
- * then what is nearest to what was declared.
+ * then what is nearest to what was declared, and of equals the shortest.
  */
 export async function compare(
   accounts: readonly Account[],
@@ -34,7 +34,8 @@ export async function compare(
     (one, other) =>
       other.matched - one.matched ||
       Number(one.variant.words.length > 0) - Number(other.variant.words.length > 0) ||
-      one.variant.weight - other.variant.weight,
+      one.variant.weight - other.variant.weight ||
+      describe(one.variant).length - describe(other.variant).length,
   )
 }
 

@@ -1,8 +1,10 @@
 import { setImmediate } from 'node:timers/promises'
 import type { StoredHash } from '../domain.ts'
+import type { ReadHash } from '../hashes/format.ts'
 import { listSchemes } from '../hashes/index.ts'
 import { digests } from '../hashes/recipe-functions.ts'
 import { catalogue, prehashes } from './catalogue.ts'
+import { evaluate } from './evaluate.ts'
 import {
   type Account,
   distinct,
@@ -34,8 +36,10 @@ export interface Search {
 
 /** Changes to what was declared, all parts together: a pattern, its salt, the password and the row. */
 const FURTHEST = 4
-/** Two changes to one recipe are thousands; no more are looked at. */
-const MOST_SECOND_NEIGHBOURS = 3_000
+/** Two changes to one recipe can be thousands; no more are looked at. */
+const MOST_SECOND_NEIGHBOURS = 1_500
+/** Another row with a recipe that differs twice would be a guess. */
+const MOST_OF_RECIPE_AND_ROW = 2
 /** Enough to choose from: accounts of one scheme are compared afterwards. */
 const MOST_FOUND = 12
 /** About ten milliseconds, after which others have their turn. */
@@ -56,26 +60,30 @@ export async function search(
   let slow = slowMillis
   let weight = 0
   let cut = false
-  for (const variant of variantsOf(account, read)) {
-    if (variant.weight > weight && found.length > 0) break
-    weight = variant.weight
-    if (found.length >= MOST_FOUND) break
+  for (const attempt of attemptsOf(account, read)) {
+    if ((attempt.weight > weight && found.length > 0) || found.length >= MOST_FOUND) break
+    weight = attempt.weight
     if (tried >= most || stop?.aborted) {
       cut = true
       break
     }
-    const trial = trialOf(variant, account, read)
-    if (trial === null) continue
-    if (trial.read.millis >= 1) {
-      if (trial.read.millis > slow) {
-        cut = true
-        continue
-      }
-      slow -= trial.read.millis
+    const { hash } = attempt.pattern
+    const isSlow = hash.millis >= 1
+    if (isSlow && hash.millis > slow) {
+      cut = true
+      continue
     }
+    const password = passwordOf(attempt, account)
+    if (password === null) continue
+    if (isSlow) slow -= hash.millis
     tried++
-    if (await matches(trial)) found.push(variant)
-    if (tried % TRIES_A_TURN === 0 || trial.read.millis >= 1) {
+    if (await matches({ read: hash, password })) {
+      const variant = variantOf(attempt, read)
+      // As a row with this hash_scheme would be checked.
+      const trial = trialOf(variant, account, read)
+      if (trial !== null && (await matches(trial))) found.push(variant)
+    }
+    if (isSlow || tried % TRIES_A_TURN === 0) {
       seen?.(tried)
       await setImmediate()
     }
@@ -87,44 +95,59 @@ export async function search(
 interface Pattern {
   readonly weight: number
   readonly scheme: string | null
+  readonly row: StoredHash
   readonly rowForm: RowForm
+  readonly hash: ReadHash
   /** What is put around the password before a named scheme; `$pass` for none and for every recipe. */
   readonly before: string
 }
 
-/** Every variant of the account, by weight. */
-function* variantsOf(account: Account, read: Read): Generator<Variant> {
-  const patterns = patternsOf(account, read)
-  const passwords = distinct(passwordForms, (form) => inputsOf(account.stored, form.text(account.password)))
+interface AttemptedPattern {
+  readonly weight: number
+  readonly pattern: Pattern
+  readonly passwordForm: PasswordForm
+}
+
+/** Every attempt on the account, by weight. */
+function* attemptsOf(account: Account, read: Read): Generator<AttemptedPattern> {
+  const near = nearOf(account)
+  let patterns = patternsOf(account, near, read)
+  const forms = distinct(passwordForms, (form) => inputsOf(account.stored, form.text(account.password)))
   for (let weight = 0; weight <= FURTHEST; weight++) {
+    // The many that differ twice are made when nothing nearer has matched.
+    if (weight === 2) patterns = patternsOf(account, [...near, ...secondOf(near)], read)
     for (const pattern of patterns) {
-      for (const passwordForm of passwords) {
-        if (pattern.weight + passwordForm.weight === weight)
-          yield variantOf(pattern, passwordForm, account, read)
+      for (const passwordForm of forms) {
+        if (pattern.weight + passwordForm.weight === weight) yield { weight, pattern, passwordForm }
       }
     }
   }
 }
 
+/** The password as the pattern gets it: to make it beforehand spares reading a recipe for every form of it. */
+function passwordOf({ pattern, passwordForm }: AttemptedPattern, account: Account): Buffer | null {
+  const inner = replaceVariable(pattern.before, '$pass', passwordForm.expression)
+  const text = passwordForm.text(account.password)
+  const made = inner === '$pass' ? Buffer.from(text) : evaluate(inner, inputsOf(pattern.row, text))
+  return made === null || made.length === 0 ? null : made
+}
+
 function variantOf(
-  { scheme, weight, rowForm, before }: Pattern,
-  form: PasswordForm,
-  account: Account,
+  { weight, pattern: { scheme, row, rowForm, before }, passwordForm }: AttemptedPattern,
   read: Read,
 ): Variant {
-  const said = [rowForm.words, form.words].filter((words) => words !== null)
-  const common = { weight: weight + form.weight, rowForm, passwordForm: form }
+  const words = [rowForm.words, passwordForm.words].filter((said) => said !== null)
+  const common = { weight, rowForm, passwordForm, words }
   if (isRecipe(scheme)) {
-    const hashScheme = shortest(replaceVariable(scheme, '$pass', form.expression))
-    return { ...common, hashScheme, words: said, before: null }
+    const hashScheme = shortest(replaceVariable(scheme, '$pass', passwordForm.expression))
+    return { ...common, hashScheme, before: null }
   }
-  const inner = replaceVariable(before, '$pass', form.expression)
-  if (inner === '$pass') return { ...common, hashScheme: scheme, words: said, before: null }
-  const row = rowForm.row(account.stored, account)
-  const wrapped = row && wrappedScheme(row, scheme, inner, read)
-  return wrapped
-    ? { ...common, hashScheme: wrapped, words: said, before: null }
-    : { ...common, hashScheme: scheme, words: [...said, `the password as ${inner}`], before: inner }
+  const inner = replaceVariable(before, '$pass', passwordForm.expression)
+  if (inner === '$pass') return { ...common, hashScheme: scheme, before: null }
+  const wrapped = wrappedScheme(row, scheme, inner, read)
+  return wrapped === null
+    ? { ...common, hashScheme: scheme, words: [...words, `the password as ${inner}`], before: inner }
+    : { ...common, hashScheme: wrapped, before: null }
 }
 
 /** `bcrypt(hex(md5($pass)))`, where the notation has such a function. */
@@ -134,31 +157,49 @@ function wrappedScheme(row: StoredHash, scheme: string | null, inner: string, re
   return readable({ ...row, scheme: wrapped }, read) === null ? null : wrapped
 }
 
-function patternsOf(account: Account, read: Read): Pattern[] {
+/** A recipe, and how far it is from the declared one. */
+interface Near {
+  readonly recipe: string
+  readonly weight: number
+}
+
+function nearOf({ stored }: Account): Near[] {
+  const declared = declaredBy(stored)
+  const recipes = isRecipe(declared) ? neighbours(declared) : []
+  return [
+    ...(isRecipe(declared) ? [{ recipe: declared, weight: 0 }] : []),
+    ...[...recipes, ...catalogue].map((recipe) => ({ recipe, weight: 1 })),
+  ]
+}
+
+function secondOf(near: readonly Near[]): Near[] {
+  const first = near.filter(({ weight }) => weight === 0).flatMap(({ recipe }) => neighbours(recipe))
+  return [...new Set(first.flatMap(neighbours))]
+    .slice(0, MOST_SECOND_NEIGHBOURS)
+    .map((recipe) => ({ recipe, weight: 2 }))
+}
+
+function declaredBy({ scheme }: StoredHash): string | null {
+  return scheme?.trim() || null
+}
+
+function patternsOf(account: Account, near: readonly Near[], read: Read): Pattern[] {
   return rowForms.flatMap((rowForm) => {
     const row = rowForm.row(account.stored, account)
     if (row === null) return []
-    const declared = account.stored.scheme?.trim() || null
-    const recipes = recipePatterns(row, isRecipe(declared) ? declared : null, rowForm, read)
-    const named = namedPatterns(row, declared, rowForm, read)
-    return [...named, ...recipes]
+    return [...namedPatterns(row, rowForm, read), ...recipePatterns(row, near, rowForm, read)]
   })
 }
 
-function recipePatterns(row: StoredHash, declared: string | null, rowForm: RowForm, read: Read): Pattern[] {
+function recipePatterns(row: StoredHash, near: readonly Near[], rowForm: RowForm, read: Read): Pattern[] {
   const probe = { ...row, salt: row.salt ?? '' }
-  const near = declared === null ? [] : neighbours(declared)
-  const second = near.flatMap(neighbours).slice(0, MOST_SECOND_NEIGHBOURS)
   const weights = new Map<string, number>()
-  const add = (recipe: string, weight: number) => {
+  for (const { recipe, weight } of near) {
+    if (weight + rowForm.weight > MOST_OF_RECIPE_AND_ROW) continue
+    if (rowForm.loginOnly && !uses(recipe, '$login') && !uses(recipe, '$salt')) continue
     if (!weights.has(recipe) && readable({ ...probe, scheme: recipe }, read) !== null)
       weights.set(recipe, weight)
   }
-  if (declared !== null) add(declared, 0)
-  for (const recipe of near) add(recipe, 1)
-  for (const recipe of catalogue) add(recipe, 1)
-  for (const recipe of second) add(recipe, 2)
-
   const inputs = () => inputsOf(row, '')
   const salts = distinct(saltForms, inputs)
   const logins = distinct(loginForms, inputs)
@@ -173,16 +214,18 @@ function recipePatterns(row: StoredHash, declared: string | null, rowForm: RowFo
           salt.expression,
         )
         if (patterns.has(scheme) || (rowForm.loginOnly && !uses(scheme, '$login'))) continue
-        if (readable({ ...row, scheme }, read) === null) continue
+        const hash = readable({ ...row, scheme }, read)
+        if (hash === null) continue
         const total = weight + salt.weight + login.weight + rowForm.weight
-        patterns.set(scheme, { scheme, rowForm, before: '$pass', weight: total })
+        patterns.set(scheme, { scheme, row, rowForm, hash, before: '$pass', weight: total })
       }
     }
   }
   return [...patterns.values()]
 }
 
-function namedPatterns(row: StoredHash, declared: string | null, rowForm: RowForm, read: Read): Pattern[] {
+function namedPatterns(row: StoredHash, rowForm: RowForm, read: Read): Pattern[] {
+  const declared = declaredBy(row)
   const names = listSchemes()
     .map(({ name }) => name)
     .filter((name) => !isRecipe(name) && !digests.has(name))
@@ -190,12 +233,13 @@ function namedPatterns(row: StoredHash, declared: string | null, rowForm: RowFor
   const labels = new Set<string>()
   const patterns: Pattern[] = []
   for (const scheme of [...first, null, ...names]) {
-    const label = readable({ ...row, scheme }, read)?.scheme
-    if (label === undefined || labels.has(label)) continue
-    labels.add(label)
+    const hash = readable({ ...row, scheme }, read)
+    if (hash === null || labels.has(hash.scheme)) continue
+    labels.add(hash.scheme)
     const weight = (scheme === declared ? 0 : 1) + rowForm.weight
-    patterns.push({ scheme, rowForm, before: '$pass', weight })
-    for (const before of prehashes) patterns.push({ scheme, rowForm, before, weight: weight + 1 })
+    const common = { scheme, row, rowForm, hash }
+    patterns.push({ ...common, before: '$pass', weight })
+    for (const before of prehashes) patterns.push({ ...common, before, weight: weight + 1 })
   }
   return patterns
 }
