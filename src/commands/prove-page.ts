@@ -1,4 +1,4 @@
-import { boundText, type GradedProof, type GradedRow, observedText, probedText } from './prove.ts'
+import { boundText, type GradedProof, type GradedRow, observedText, probedText } from './grades.ts'
 
 /** One page without scripts and without anything from elsewhere. */
 export function provePage({ asOf, users, uncovered, unlisted, rows }: GradedProof): string {
