@@ -48,5 +48,5 @@ export function observedText({ observed, failed }: ProofRow): string {
 
 /** Rounded up: a bound that is rounded down is none. */
 export function boundText(bound: number | null): string {
-  return bound === null ? '-' : `< ${(Math.ceil(bound * 100_000) / 1_000).toString()} %`
+  return bound === null ? '-' : `≤ ${(Math.ceil(bound * 100_000) / 1_000).toString()} %`
 }
