@@ -33,6 +33,9 @@ try {
     'psql \\copy',
     reference && rows / reference,
   )
+  const [median, slowest] = await countsMillis(url)
+  report(`counts: GET /counts at ${rows} users, median`, median, 'ms')
+  report(`counts: GET /counts at ${rows} users, slowest of 500`, slowest, 'ms')
 } finally {
   await server.stop()
   if (process.env.KEEP === undefined) await rm(directory, { recursive: true })
@@ -75,6 +78,29 @@ async function psqlSeconds(url) {
   } finally {
     await client.end()
   }
+}
+
+/** Over HTTP, from the admin listener. */
+async function countsMillis(url) {
+  const { startService } = await import(`${dist}/main.js`)
+  const { readConfig } = await import(`${dist}/config.js`)
+  const token = 'benchmark-benchmark-benchmark-benchmark'
+  const listen = { HOOKS_LISTEN: '127.0.0.1:0', ADMIN_LISTEN: '127.0.0.1:0' }
+  const config = readConfig({ ...listen, ADMIN_TOKENS: token, OKTA_HOOK_SECRETS: token }, url)
+  const service = await startService(config, () => {})
+  const times = []
+  for (let call = 0; call < 500; call++) {
+    const started = performance.now()
+    const response = await fetch(`${service.adminUrl}/counts`, {
+      headers: { authorization: `Bearer ${token}` },
+    })
+    const { total } = await response.json()
+    times.push(performance.now() - started)
+    if (total !== rows) throw new Error('the counts are not those of the file')
+  }
+  await service.stop()
+  times.sort((one, other) => one - other)
+  return [times[250], times[499]]
 }
 
 /** A process of its own, as an operator starts it, so that its peak memory is its own too. */

@@ -13,7 +13,9 @@ do $$
 begin
   if (select relkind from pg_catalog.pg_class where oid = 'legacy.users'::regclass) in ('r', 'p') then
     create index users_login_key on legacy.users (carryover.name_key(login));
-    create index users_email_key on legacy.users (carryover.name_key(email));
+    -- Only where it differs from the login: whoever types the login is found by that.
+    create index users_email_key on legacy.users (carryover.name_key(email))
+      where carryover.name_key(email) <> carryover.name_key(login);
   end if;
 end $$;
 --> statement-breakpoint
@@ -93,7 +95,7 @@ begin
   if found then return; end if;
   return query
   select l.id from legacy.users l
-  where carryover.name_key(l.email) = wanted
+  where carryover.name_key(l.email) = wanted and carryover.name_key(l.email) <> carryover.name_key(l.login)
     and not exists (select from carryover.users d where d.user_id = l.id and d.deleted_at is not null)
   limit 2;
 end $$;

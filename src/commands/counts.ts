@@ -33,6 +33,7 @@ export async function withDatabase<Result>(
     applicationName: 'carryover',
     max: 2,
     min: 0,
+    patient: true,
     onLost: () => {},
   })
   try {

@@ -21,6 +21,8 @@ export interface PoolOptions {
   readonly role?: string
   readonly max: number
   readonly min: number
+  /** For commands of the terminal: they would rather wait than fail. */
+  readonly patient?: true
   /** For a lost idle connection: its error code. */
   readonly onLost: (code: string) => void
 }
@@ -31,17 +33,21 @@ export interface PoolOptions {
  */
 const LIMITS = { connect: 500, statement: 800, query: 1_000, lock: 500 }
 
+/** Milliseconds for a command, which nobody's clock runs against. */
+const PATIENT = { connect: 10_000, statement: 600_000, query: 600_000, lock: 60_000 }
+
 /** A pool for the service: every wait is bounded, and a dead idle connection never ends the process. */
 export function openDatabase(options: PoolOptions): Database {
+  const limits = options.patient ? PATIENT : LIMITS
   const pool = new pg.Pool({
     connectionString: options.connectionString,
     application_name: options.applicationName,
     max: options.max,
     min: options.min,
-    connectionTimeoutMillis: LIMITS.connect,
-    statement_timeout: LIMITS.statement,
-    query_timeout: LIMITS.query,
-    lock_timeout: LIMITS.lock,
+    connectionTimeoutMillis: limits.connect,
+    statement_timeout: limits.statement,
+    query_timeout: limits.query,
+    lock_timeout: limits.lock,
     idle_in_transaction_session_timeout: 1_000,
     idleTimeoutMillis: 60_000,
     // Follows failovers and changed passwords.

@@ -32,6 +32,7 @@ export async function migrateDatabase(connectionString: string): Promise<void> {
   const client = await connectOwner(connectionString, 'carryover migrate')
   try {
     await checkServer(client)
+    await checkCopy(client)
     // One migration at a time; the lock goes with the connection.
     await client.query(`select pg_advisory_lock(hashtext('carryover.migrate'))`)
     await migrate(drizzle(client), {
@@ -39,7 +40,6 @@ export async function migrateDatabase(connectionString: string): Promise<void> {
       migrationsSchema: 'carryover',
       migrationsTable: 'migrations',
     })
-    await checkCopy(client)
   } catch (error) {
     throw error instanceof SchemaError ? error : new SchemaError(`the migration failed: ${explain(error)}`)
   } finally {
@@ -71,6 +71,7 @@ async function checkCopy(client: pg.Client): Promise<void> {
   const { rows } = await client.query<{ column: string }>(
     `select column_name as column from information_schema.columns where table_schema = 'legacy' and table_name = 'users'`,
   )
+  if (rows.length === 0) return // there is no copy yet: the migration makes one
   const present = new Set(rows.map(({ column }) => column))
   const missing = COPY_COLUMNS.filter((column) => !present.has(column))
   if (missing.length > 0) throw new SchemaError(`legacy.users lacks the columns ${missing.join(', ')}`)

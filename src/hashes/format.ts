@@ -5,7 +5,11 @@ export class HashError extends Error {
   readonly defect: Defect
 
   constructor(defect: Defect, message: string) {
+    // A load may meet millions of these, and a stack would be most of what one costs.
+    const limit = Error.stackTraceLimit
+    Error.stackTraceLimit = 0
     super(message)
+    Error.stackTraceLimit = limit
     this.name = 'HashError'
     this.defect = defect
   }

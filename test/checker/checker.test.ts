@@ -71,32 +71,27 @@ test.for([
 describe('when there is more work than time', () => {
   test('what cannot be done by its deadline is refused at once, and the rest is done', async () => {
     const checker = await checkerWith()
-    const refusedAfter: number[] = []
+    const settled: unknown[] = []
     const checks = Array.from({ length: 12 }, async () => {
-      const started = performance.now()
-      try {
-        return await checker.check(stored(BCRYPT_10), Buffer.from('x'), inMillis(700))
-      } catch (error) {
-        refusedAfter.push(performance.now() - started)
-        return codeOf(error)
-      }
+      const result = await checker.check(stored(BCRYPT_10), Buffer.from('x'), inMillis(700)).catch(codeOf)
+      settled.push(result)
+      return result
     })
     expect([checker.busy(), checker.queued() > 0]).toEqual([1, true])
     const results = await Promise.all(checks)
     expect(new Set(results)).toEqual(new Set([false, 'overloaded']))
-    expect(Math.min(...refusedAfter)).toBeLessThan(50)
+    // At once: before the first one that is done.
+    expect(settled[0]).toBe('overloaded')
     expect([checker.busy(), checker.queued()]).toEqual([0, 0])
   })
 
   test('a check whose deadline passes in the queue leaves it then', async () => {
     const checker = await checkerWith({ script: fixture() })
     const slow = checker.check(stored(BCRYPT, 'slow'), Buffer.from('x'), inMillis(5000))
-    const started = performance.now()
     const waiting = checker.check(stored(BCRYPT, 'quick'), Buffer.from('x'), inMillis(100))
     expect(checker.queued()).toBe(1)
     await expect(waiting).rejects.toSatisfy((error) => codeOf(error) === 'overloaded')
-    expect(performance.now() - started).toBeLessThan(290)
-    expect(checker.queued()).toBe(0)
+    expect([checker.busy(), checker.queued()]).toEqual([1, 0])
     expect(await slow).toBe(true)
   })
 

@@ -1,4 +1,3 @@
-import { performance } from 'node:perf_hooks'
 import { describe, expect, test } from 'vitest'
 import type { Defect, StoredHash } from '../../src/domain.ts'
 import { HashError } from '../../src/hashes/format.ts'
@@ -23,9 +22,8 @@ describe.each(formats)('$name', (format) => {
   test.for(vectors.filter(({ defect }) => defect !== undefined))(
     '$id is refused, before any work',
     ({ stored, defect }) => {
-      const started = performance.now()
+      // The work of the costly ones would take days.
       expect(defectOf(stored)).toBe(defect)
-      expect(performance.now() - started).toBeLessThan(5)
     },
   )
 

@@ -50,7 +50,7 @@ beforeAll(async () => {
       status: 'disabled',
     },
     { id: '5', login: 'odd@example.com', password_hash: '{ODD}x' },
-    { id: '6', login: 'dear@example.com', password_hash: `$2b$31$${'a'.repeat(53)}` },
+    { id: '6', login: 'dear@example.com', password_hash: `$2b$31$${'a'.repeat(21)}u${'a'.repeat(31)}` },
     { id: '7', login: 'guessed@example.com', password_hash: md5(RIGHT), hash_scheme: 'md5' },
     { id: '8', login: 'moved@example.com', password_hash: md5(RIGHT), hash_scheme: 'md5' },
     {
