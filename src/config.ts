@@ -91,7 +91,7 @@ export const settings = {
       'Whether a sample of wrong passwords is tried in usual variants after the answer has gone out, and only counted: in `carryover_mismatch_variants_total` and in `/counts`. It changes no answer. Hashes of a millisecond or more are left out.',
   },
   DIAGNOSE_PER_MINUTE: {
-    read: whole(1, 6000),
+    read: whole(1, 3_000),
     default: '60',
     purpose: 'Wrong passwords that are diagnosed in a minute, at most.',
   },

@@ -10,6 +10,7 @@ import { commonScheme, confirmUsers, outcomeRecorder, schemaVersion } from './db
 import { userFinder } from './db/users.ts'
 import { dialects } from './dialects/index.ts'
 import { errorCode } from './errors.ts'
+import { readHash } from './hashes/index.ts'
 import type { Application } from './hooks/admit.ts'
 import { createDecoys } from './hooks/decoy.ts'
 import { createDiagnosis, type Diagnosis } from './hooks/diagnose.ts'
@@ -167,6 +168,7 @@ function diagnosisOf({ diagnosePerMinute }: Config, metrics: Metrics): Diagnosis
   const counter = metrics.mismatchVariants()
   return createDiagnosis({
     perMinute: diagnosePerMinute,
+    read: readHash,
     count: (scheme, variant) => counter.inc({ scheme, variant }),
   })
 }

@@ -16,7 +16,7 @@ import { type Limits, search } from '../variants/search.ts'
 import { describe, type Variant } from '../variants/variant.ts'
 import { type Command, type ExitCode, type Io, UsageError } from './command.ts'
 import { withDatabase } from './counts.ts'
-import { readOptions, table } from './options.ts'
+import { printable, readOptions, table } from './options.ts'
 import { type Pair, readPairs } from './probe-input.ts'
 
 /** Ten seconds of bcrypt are about 200 checks of cost 10. */
@@ -232,9 +232,9 @@ function asJson(probed: readonly Probed[], groups: readonly Group[]) {
 
 function asText(probed: readonly Probed[], groups: readonly Group[]): string {
   const rows = probed.map(({ login, result, detail, scheme, tried, cut }) => [
-    login,
+    printable(login),
     detail === null ? result : `${result} (${detail})`,
-    scheme ?? '',
+    printable(scheme ?? ''),
     tried === 0 ? '' : `${tried} variants tried${cut ? ', the limit was reached' : ''}`,
   ])
   const matched = probed.filter(({ result }) => result === 'match').length
@@ -246,15 +246,17 @@ function asText(probed: readonly Probed[], groups: readonly Group[]): string {
 }
 
 function groupText({ cohort, declared, members, standings, chance }: Group): string {
-  const head = `\ncohort ${cohort}, ${declared === null ? 'no hash_scheme' : `hash_scheme ${declared}`}:`
-  if (standings.length === 0) return `${head} no variant matches\n`
+  const head = printable(
+    `cohort ${cohort}, ${declared === null ? 'no hash_scheme' : `hash_scheme ${declared}`}:`,
+  )
+  if (standings.length === 0) return `\n${head} no variant matches\n`
   const lines = standings.map(
-    ({ variant, matched, of }) => `  ${describe(variant)}   (matches ${matched} of ${of})\n`,
+    ({ variant, matched, of }) => `  ${printable(describe(variant))}   (matches ${matched} of ${of})\n`,
   )
   const few = chance
     ? '  The digest is short and there is one account: it may match by chance. Probe a second account.\n'
     : members.length === 1 && standings.length > 1
       ? '  A second account would tell which of them it is.\n'
       : ''
-  return `${head} this matches instead\n${lines.join('')}${few}`
+  return `\n${head} this matches instead\n${lines.join('')}${few}`
 }

@@ -5,7 +5,7 @@ import { StepError } from '../db/step.ts'
 import { errorCode } from '../errors.ts'
 import { type Command, type ExitCode, type Io, UsageError } from './command.ts'
 import { boundText, type GradedProof, graded, observedText, probedText } from './grades.ts'
-import { readOptions, table } from './options.ts'
+import { printable, readOptions, table } from './options.ts'
 import { provePage } from './prove-page.ts'
 
 export const prove: Command = {
@@ -94,8 +94,8 @@ function proofText({ asOf, users, uncovered, unlisted, rows }: GradedProof): str
     'grade',
   ]
   const body = rows.map((row) => [
-    row.cohort,
-    row.scheme,
+    printable(row.cohort),
+    printable(row.scheme),
     String(row.users),
     String(row.read),
     probedText(row),

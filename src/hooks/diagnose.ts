@@ -1,9 +1,8 @@
 import { setImmediate } from 'node:timers/promises'
 import type { LegacyUser, StoredHash } from '../domain.ts'
-import { classify } from '../hashes/classify.ts'
-import { readHash } from '../hashes/index.ts'
 import { usablePassword } from '../input.ts'
 import { type CheapTrial, type CheapVariant, cheapTrials } from '../variants/cheap.ts'
+import { matches, type Read, readable } from '../variants/variant.ts'
 
 export interface MismatchVariant {
   readonly scheme: string
@@ -24,6 +23,7 @@ export interface Diagnosis {
 export interface DiagnosisOptions {
   readonly perMinute: number
   readonly count: (scheme: string, variant: string) => void
+  readonly read: Read
 }
 
 /** Milliseconds after which an answer has been written; passwords wait no longer than that. */
@@ -38,7 +38,7 @@ const MOST_MS = 50
 /** Recipes come from rows and could be many; metric labels must not be. */
 const MOST_RECIPE_LABELS = 50
 
-export function createDiagnosis({ perMinute, count }: DiagnosisOptions): Diagnosis {
+export function createDiagnosis({ perMinute, count, read }: DiagnosisOptions): Diagnosis {
   const tallies = new Map<string, MismatchVariant>()
   const recipeLabels = new Set<string>()
   const waiting = new Map<NodeJS.Timeout, Uint8Array>()
@@ -71,11 +71,10 @@ export function createDiagnosis({ perMinute, count }: DiagnosisOptions): Diagnos
   }
 
   const diagnose = async (user: LegacyUser, password: Uint8Array): Promise<void> => {
-    const classified = classify(user.hash)
-    if (user.status !== 'active' || !classified.usable || classified.read.millis >= CHEAP_MILLIS) return
-    if (isFull()) return
+    const hash = readable(user.hash, read)
+    if (user.status !== 'active' || hash === null || hash.millis >= CHEAP_MILLIS || isFull()) return
     taken++
-    tally(classified.scheme, await firstMatch(user.hash, password))
+    tally(hash.scheme, await firstMatch(user.hash, password, read))
   }
 
   return {
@@ -109,11 +108,11 @@ export function createDiagnosis({ perMinute, count }: DiagnosisOptions): Diagnos
   }
 }
 
-async function firstMatch(stored: StoredHash, typed: Uint8Array): Promise<CheapVariant | 'none'> {
+async function firstMatch(stored: StoredHash, typed: Uint8Array, read: Read): Promise<CheapVariant | 'none'> {
   let spent = 0
   let slice = performance.now()
   for (const trial of cheapTrials(stored, typed)) {
-    if (await isMatch(trial)) return trial.variant
+    if (await isMatch(trial, read)) return trial.variant
     const worked = performance.now() - slice
     if (worked < SLICE_MS) continue
     spent += worked
@@ -124,12 +123,10 @@ async function firstMatch(stored: StoredHash, typed: Uint8Array): Promise<CheapV
   return 'none'
 }
 
-async function isMatch({ stored, password }: CheapTrial): Promise<boolean> {
+async function isMatch({ stored, password }: CheapTrial, read: Read): Promise<boolean> {
   try {
-    const hash = readHash(stored)
-    return hash.millis < CHEAP_MILLIS && (await hash.matches(password))
-  } catch {
-    return false
+    const hash = readable(stored, read)
+    return hash !== null && hash.millis < CHEAP_MILLIS && (await matches({ read: hash, password }))
   } finally {
     password.fill(0)
   }

@@ -15,6 +15,7 @@ import {
   type RowForm,
   rowForms,
   saltForms,
+  type ValueForm,
 } from './forms.ts'
 import { neighbours, replaceVariable, uses } from './notation.ts'
 import { matches, type Read, readable, trialOf, type Variant } from './variant.ts'
@@ -108,20 +109,44 @@ interface AttemptedPattern {
   readonly passwordForm: PasswordForm
 }
 
-/** Every attempt on the account, by weight. */
+/** Every attempt on the account, by weight. What is further away is made when nothing nearer has matched. */
 function* attemptsOf(account: Account, read: Read): Generator<AttemptedPattern> {
-  const near = nearOf(account)
-  let patterns = patternsOf(account, near, read)
   const forms = distinct(passwordForms, (form) => inputsOf(account.stored, form.text(account.password)))
+  const rows = rowsOf(account)
+  const near = nearOf(account)
+  const patterns: Pattern[] = []
   for (let weight = 0; weight <= FURTHEST; weight++) {
-    // The many that differ twice are made when nothing nearer has matched.
-    if (weight === 2) patterns = patternsOf(account, [...near, ...secondOf(near)], read)
+    if (weight === 2) near.push(...secondOf(near))
+    for (const row of rows) patterns.push(...namedPatterns(row, weight, read))
+    for (const row of rows) patterns.push(...recipePatterns(row, near, weight, read))
     for (const pattern of patterns) {
       for (const passwordForm of forms) {
         if (pattern.weight + passwordForm.weight === weight) yield { weight, pattern, passwordForm }
       }
     }
   }
+}
+
+/** A reading of the row, with what has been found out about it. */
+interface Row {
+  readonly form: RowForm
+  readonly stored: StoredHash
+  readonly salts: readonly ValueForm[]
+  readonly logins: readonly ValueForm[]
+  /** Whether a recipe fits the digest, whatever its salt is. */
+  readonly fitting: Map<string, boolean>
+  /** Recipes that are patterns already. */
+  readonly made: Set<string>
+}
+
+function rowsOf(account: Account): Row[] {
+  return rowForms.flatMap((form) => {
+    const stored = form.row(account.stored, account)
+    if (stored === null) return []
+    const inputs = () => inputsOf(stored, '')
+    const [salts, logins] = [distinct(saltForms, inputs), distinct(loginForms, inputs)]
+    return [{ form, stored, salts, logins, fitting: new Map(), made: new Set<string>() }]
+  })
 }
 
 /** The password as the pattern gets it: to make it beforehand spares reading a recipe for every form of it. */
@@ -183,65 +208,51 @@ function declaredBy({ scheme }: StoredHash): string | null {
   return scheme?.trim() || null
 }
 
-function patternsOf(account: Account, near: readonly Near[], read: Read): Pattern[] {
-  return rowForms.flatMap((rowForm) => {
-    const row = rowForm.row(account.stored, account)
-    if (row === null) return []
-    return [...namedPatterns(row, rowForm, read), ...recipePatterns(row, near, rowForm, read)]
-  })
-}
-
-function recipePatterns(row: StoredHash, near: readonly Near[], rowForm: RowForm, read: Read): Pattern[] {
-  const probe = { ...row, salt: row.salt ?? '' }
-  const weights = new Map<string, number>()
+function* recipePatterns(row: Row, near: readonly Near[], wanted: number, read: Read): Generator<Pattern> {
+  const { form, stored, made } = row
   for (const { recipe, weight } of near) {
-    if (weight + rowForm.weight > MOST_OF_RECIPE_AND_ROW) continue
-    if (rowForm.loginOnly && !uses(recipe, '$login') && !uses(recipe, '$salt')) continue
-    if (!weights.has(recipe) && readable({ ...probe, scheme: recipe }, read) !== null)
-      weights.set(recipe, weight)
-  }
-  const inputs = () => inputsOf(row, '')
-  const salts = distinct(saltForms, inputs)
-  const logins = distinct(loginForms, inputs)
-  const patterns = new Map<string, Pattern>()
-  for (const [recipe, weight] of weights) {
-    for (const salt of uses(recipe, '$salt') ? salts : salts.slice(0, 1)) {
-      for (const login of uses(recipe, '$login') ? logins : logins.slice(0, 1)) {
+    const ofBoth = weight + form.weight
+    if (ofBoth > wanted || ofBoth > MOST_OF_RECIPE_AND_ROW || !fits(recipe, row, read)) continue
+    for (const salt of uses(recipe, '$salt') ? row.salts : row.salts.slice(0, 1)) {
+      for (const login of uses(recipe, '$login') ? row.logins : row.logins.slice(0, 1)) {
+        if (ofBoth + salt.weight + login.weight !== wanted) continue
         // The login first: a salt that is the login stays as it was put there.
-        const scheme = replaceVariable(
-          replaceVariable(recipe, '$login', login.expression),
-          '$salt',
-          salt.expression,
-        )
-        if (patterns.has(scheme) || (rowForm.loginOnly && !uses(scheme, '$login'))) continue
-        const hash = readable({ ...row, scheme }, read)
-        if (hash === null) continue
-        const total = weight + salt.weight + login.weight + rowForm.weight
-        patterns.set(scheme, { scheme, row, rowForm, hash, before: '$pass', weight: total })
+        const own = replaceVariable(recipe, '$login', login.expression)
+        const scheme = replaceVariable(own, '$salt', salt.expression)
+        if (made.has(scheme) || (form.loginOnly && !uses(scheme, '$login'))) continue
+        made.add(scheme)
+        const hash = readable({ ...stored, scheme }, read)
+        if (hash !== null) yield { scheme, row: stored, rowForm: form, hash, before: '$pass', weight: wanted }
       }
     }
   }
-  return [...patterns.values()]
 }
 
-function namedPatterns(row: StoredHash, rowForm: RowForm, read: Read): Pattern[] {
-  const declared = declaredBy(row)
+function fits(recipe: string, { form, stored, fitting }: Row, read: Read): boolean {
+  if (form.loginOnly && !uses(recipe, '$login') && !uses(recipe, '$salt')) return false
+  const known = fitting.get(recipe)
+  if (known !== undefined) return known
+  const found = readable({ ...stored, salt: stored.salt ?? '', scheme: recipe }, read) !== null
+  fitting.set(recipe, found)
+  return found
+}
+
+function* namedPatterns({ form, stored }: Row, wanted: number, read: Read): Generator<Pattern> {
+  const declared = declaredBy(stored)
   const names = listSchemes()
     .map(({ name }) => name)
     .filter((name) => !isRecipe(name) && !digests.has(name))
   const first = declared === null || isRecipe(declared) || digests.has(declared) ? [] : [declared]
   const labels = new Set<string>()
-  const patterns: Pattern[] = []
   for (const scheme of [...first, null, ...names]) {
-    const hash = readable({ ...row, scheme }, read)
+    const hash = readable({ ...stored, scheme }, read)
     if (hash === null || labels.has(hash.scheme)) continue
     labels.add(hash.scheme)
-    const weight = (scheme === declared ? 0 : 1) + rowForm.weight
-    const common = { scheme, row, rowForm, hash }
-    patterns.push({ ...common, before: '$pass', weight })
-    for (const before of prehashes) patterns.push({ ...common, before, weight: weight + 1 })
+    const weight = (scheme === declared ? 0 : 1) + form.weight
+    const common = { scheme, row: stored, rowForm: form, hash, weight: wanted }
+    if (weight === wanted) yield { ...common, before: '$pass' }
+    if (weight + 1 === wanted) for (const before of prehashes) yield { ...common, before }
   }
-  return patterns
 }
 
 function isRecipe(scheme: string | null): scheme is string {

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { LegacyUser } from '../../src/domain.ts'
+import { readHash } from '../../src/hashes/index.ts'
 import { createDiagnosis } from '../../src/hooks/diagnose.ts'
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'performance'] }))
@@ -29,6 +30,7 @@ function setUp(perMinute = 60) {
   const counted: string[] = []
   const diagnosis = createDiagnosis({
     perMinute,
+    read: readHash,
     count: (scheme, variant) => counted.push(`${scheme} ${variant}`),
   })
   const settle = async () => {
