@@ -1,3 +1,4 @@
+import { digests } from '../hashes/recipe-functions.ts'
 import type { Account } from './forms.ts'
 import { describe, matches, type Read, trialOf, type Variant } from './variant.ts'
 
@@ -13,7 +14,7 @@ const MOST_COMPARED = 24
 
 /**
  * Tries what was found for one account on all of them, best first: what matches most, then what `hash_scheme` can say,
- * then what is nearest to what was declared, and of equals the shortest.
+ * then what is nearest to what was declared, and of equals a recipe, and the shortest.
  */
 export async function compare(
   accounts: readonly Account[],
@@ -35,8 +36,14 @@ export async function compare(
       other.matched - one.matched ||
       Number(one.variant.words.length > 0) - Number(other.variant.words.length > 0) ||
       one.variant.weight - other.variant.weight ||
+      Number(isNamed(one.variant)) - Number(isNamed(other.variant)) ||
       describe(one.variant).length - describe(other.variant).length,
   )
+}
+
+/** A family by its name: right perhaps, but a recipe says what is done. */
+function isNamed({ hashScheme }: Variant): boolean {
+  return hashScheme === null || !(hashScheme.includes('(') || digests.has(hashScheme))
 }
 
 /**

@@ -117,8 +117,8 @@ function* attemptsOf(account: Account, read: Read): Generator<AttemptedPattern> 
   const patterns: Pattern[] = []
   for (let weight = 0; weight <= FURTHEST; weight++) {
     if (weight === 2) near.push(...secondOf(near))
-    for (const row of rows) patterns.push(...namedPatterns(row, weight, read))
     for (const row of rows) patterns.push(...recipePatterns(row, near, weight, read))
+    for (const row of rows) patterns.push(...namedPatterns(row, weight, read))
     for (const pattern of patterns) {
       for (const passwordForm of forms) {
         if (pattern.weight + passwordForm.weight === weight) yield { weight, pattern, passwordForm }
@@ -242,13 +242,16 @@ function* namedPatterns({ form, stored }: Row, wanted: number, read: Read): Gene
   const names = listSchemes()
     .map(({ name }) => name)
     .filter((name) => !isRecipe(name) && !digests.has(name))
-  const first = declared === null || isRecipe(declared) || digests.has(declared) ? [] : [declared]
+  const isOfDigest = declared !== null && (isRecipe(declared) || digests.has(declared))
+  const first = declared === null || isOfDigest ? [] : [declared]
+  // Whoever has declared a recipe is nearer to another recipe than to a family by its name.
+  const named = isOfDigest ? 2 : 1
   const labels = new Set<string>()
   for (const scheme of [...first, null, ...names]) {
     const hash = readable({ ...stored, scheme }, read)
     if (hash === null || labels.has(hash.scheme)) continue
     labels.add(hash.scheme)
-    const weight = (scheme === declared ? 0 : 1) + form.weight
+    const weight = (scheme === declared ? 0 : scheme === null ? 1 : named) + form.weight
     const common = { scheme, row: stored, rowForm: form, hash, weight: wanted }
     if (weight === wanted) yield { ...common, before: '$pass' }
     if (weight + 1 === wanted) for (const before of prehashes) yield { ...common, before }
