@@ -6,6 +6,8 @@ import { formats } from './commands/formats.ts'
 import { load } from './commands/load.ts'
 import { migrate } from './commands/migrate.ts'
 import { table } from './commands/options.ts'
+import { probe } from './commands/probe.ts'
+import { prove } from './commands/prove.ts'
 import { serve } from './commands/serve.ts'
 import { sync } from './commands/sync.ts'
 import { tryLogin } from './commands/try.ts'
@@ -20,9 +22,11 @@ export const commands: readonly Command[] = [
   load,
   sync,
   counts,
-  analyze,
   formats,
+  analyze,
   tryLogin,
+  probe,
+  prove,
   demo,
 ]
 

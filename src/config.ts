@@ -84,6 +84,17 @@ export const settings = {
     purpose:
       'How long after the confirmation the old password is still accepted. An hour: a provider in read-only mode, and calls that overtook the confirmation, ask again within minutes.',
   },
+  DIAGNOSE_MISMATCHES: {
+    read: oneOf('off', 'on'),
+    default: 'off',
+    purpose:
+      'Whether a sample of wrong passwords is tried in usual variants after the answer has gone out, and only counted: in `carryover_mismatch_variants_total` and in `/counts`. It changes no answer. Hashes of a millisecond or more are left out.',
+  },
+  DIAGNOSE_PER_MINUTE: {
+    read: whole(1, 3_000),
+    default: '60',
+    purpose: 'Wrong passwords that are diagnosed in a minute, at most.',
+  },
   TLS_CERT_FILE: {
     read: file,
     default: '',
@@ -127,6 +138,8 @@ export interface Config {
   readonly refusalLimit: number
   readonly refusalWindowSeconds: number
   readonly migratedGraceMs: number
+  /** Mismatches that are diagnosed in a minute; undefined: none. */
+  readonly diagnosePerMinute: number | undefined
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error'
   /** Sentences about settings that work but should not stay so. */
   readonly warnings: readonly string[]
@@ -172,6 +185,7 @@ export function readConfig(environment: Environment, embeddedUrl?: string): Conf
     refusalLimit: complete.THROTTLE_REFUSALS,
     refusalWindowSeconds: complete.THROTTLE_WINDOW_SECONDS,
     migratedGraceMs: complete.MIGRATED_GRACE_SECONDS * 1_000,
+    diagnosePerMinute: complete.DIAGNOSE_MISMATCHES === 'on' ? complete.DIAGNOSE_PER_MINUTE : undefined,
     logLevel: complete.LOG_LEVEL,
     warnings: [
       ...reader.warnings,

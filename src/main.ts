@@ -10,15 +10,17 @@ import { commonScheme, confirmUsers, outcomeRecorder, schemaVersion } from './db
 import { userFinder } from './db/users.ts'
 import { dialects } from './dialects/index.ts'
 import { errorCode } from './errors.ts'
+import { readHash } from './hashes/index.ts'
 import type { Application } from './hooks/admit.ts'
 import { createDecoys } from './hooks/decoy.ts'
+import { createDiagnosis, type Diagnosis } from './hooks/diagnose.ts'
 import { createGate } from './hooks/gate.ts'
 import type { VerdictRecord } from './hooks/judge.ts'
 import { hookRoutes } from './hooks/routes.ts'
 import { listen } from './http.ts'
 import { lookupName } from './input.ts'
 import type { Log } from './log.ts'
-import { createMetrics } from './metrics.ts'
+import { createMetrics, type Metrics } from './metrics.ts'
 
 export interface Service {
   readonly hooksUrl: string
@@ -74,9 +76,11 @@ export async function startService(config: Config, log: Log): Promise<Service> {
       end()
     }
   }
+  const diagnosis = diagnosisOf(config, metrics)
   const routes = hookRoutes(dialects, config.hookSecrets, {
     log,
     metrics,
+    ...(diagnosis && { mismatched: diagnosis.mismatched }),
     judge: {
       find,
       check,
@@ -124,7 +128,10 @@ export async function startService(config: Config, log: Log): Promise<Service> {
   const admin = await listen(
     createAdminApp({
       tokens: config.adminTokens,
-      counts: () => readCounts(adminDatabase),
+      counts: async () => ({
+        ...(await readCounts(adminDatabase)),
+        ...(diagnosis && { mismatchVariants: diagnosis.counts() }),
+      }),
       histories: (name) => readHistories(adminDatabase, name),
       ready: async () => !stopping && (await canAnswer(hooksDatabase, checker, decoys.current())),
       log,
@@ -148,11 +155,22 @@ export async function startService(config: Config, log: Log): Promise<Service> {
       log({ event: 'stopping' })
       clearInterval(refreshing)
       await hooks.close(DRAIN_LIMIT_MS)
+      diagnosis?.stop()
       await admin.close(0)
       await endAll()
       log({ event: 'stopped' })
     },
   }
+}
+
+function diagnosisOf({ diagnosePerMinute }: Config, metrics: Metrics): Diagnosis | undefined {
+  if (diagnosePerMinute === undefined) return undefined
+  const counter = metrics.mismatchVariants()
+  return createDiagnosis({
+    perMinute: diagnosePerMinute,
+    read: readHash,
+    count: (scheme, variant) => counter.inc({ scheme, variant }),
+  })
 }
 
 function open(pool: 'hooks' | 'admin', { url, role }: DatabaseAccount, max: number, log: Log): Database {

@@ -61,6 +61,14 @@ export function createMetrics() {
       buckets: [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6],
       registers,
     }),
+    /** Only there when mismatches are diagnosed. */
+    mismatchVariants: () =>
+      new Counter({
+        name: 'carryover_mismatch_variants_total',
+        help: 'Sampled wrong passwords, by the variant that would have matched.',
+        labelNames: ['scheme', 'variant'],
+        registers,
+      }),
     checksWaiting: (waiting: () => number) =>
       new Gauge({
         name: 'carryover_checks_waiting',

@@ -28,6 +28,7 @@ function surface(
   change: Partial<Flows['judge']> = {},
   secrets = new Map([['okta', [SECRET, SECOND_SECRET]]]),
   known: readonly Dialect[] = [okta],
+  more: Partial<Flows> = {},
 ) {
   const { events, log } = logBook()
   const metrics = createMetrics()
@@ -51,6 +52,7 @@ function surface(
     },
     admit: { find, record: async () => {}, policy: 'deny', attributes: [] },
     confirm: { confirm: async (notices) => notices.map(() => 'confirmed') },
+    ...more,
   }
   const app = createHooksApp(hookRoutes(known, secrets, flows), { log, metrics })
   const post = (body: unknown, headers: Record<string, string> = {}, path = '/okta/password-import') =>
@@ -281,4 +283,18 @@ test('an attempt is logged with verdict, scheme, user and request id, and withou
       millis: expect.any(Number),
     },
   ])
+})
+
+test('whoever listens to mismatches is told of them alone, when the reply is made, and cannot hold it up', async () => {
+  const told: string[] = []
+  const mismatched = (user: LegacyUser, password: string) => {
+    told.push(`${user.id} ${password.length}`)
+    void new Promise(() => {})
+  }
+  const { post } = surface({}, undefined, undefined, { mismatched })
+  expect((await post(question)).status).toBe(200)
+  expect((await post(passwordImport('nobody', CANARY))).status).toBe(200)
+  expect(told).toEqual([])
+  expect(await (await post(passwordImport('ann', CANARY))).text()).toContain('UNVERIFIED')
+  expect(told).toEqual([`1 ${CANARY.length}`])
 })

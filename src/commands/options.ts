@@ -32,6 +32,11 @@ function parse<const O extends Options>(args: readonly string[], options: O) {
   }
 }
 
+/** Text of a file or of the copy without what would steer a terminal. */
+export function printable(text: string): string {
+  return text.replace(/\p{Cc}/gu, '?')
+}
+
 /** Rows of text in columns. */
 export function table(rows: readonly (readonly string[])[]): string {
   const widths = rows.reduce<number[]>(

@@ -120,6 +120,22 @@ export const confirmedEvents = carryover.table('confirmed_events', {
   at: moment('at').notNull().default(sql`clock_timestamp()`),
 })
 
+/**
+ * What `carryover probe` found about accounts whose passwords are known: never a password. Append-only, like the outcomes;
+ * only the owner reads and writes it.
+ */
+export const probes = carryover.table('probes', {
+  id: bigint('id', { mode: 'number' }).primaryKey().generatedAlwaysAsIdentity(),
+  at: moment('at').notNull().default(sql`clock_timestamp()`),
+  userId: text('user_id').notNull(),
+  cohort: text('cohort').notNull(),
+  /** What the hash was read as. */
+  scheme: text('scheme').notNull(),
+  matched: boolean('matched').notNull(),
+  /** Where it did not match: the variant that did, as `hash_scheme` or in words. */
+  found: text('found'),
+})
+
 /** One row, made by the first migration: the key of the digests of unknown logins. No role but the owner reads it. */
 export const installation = carryover.table(
   'installation',

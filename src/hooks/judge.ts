@@ -40,7 +40,7 @@ const RECORD_RESERVE_MS = 200
 /** The verdict, once it is on disk. */
 export interface Judgement {
   readonly verdict: Verdict
-  readonly userId: string | null
+  readonly user: LegacyUser | null
   readonly scheme: string | null
 }
 
@@ -68,7 +68,7 @@ export async function judge(attempt: Attempt, deps: JudgeDeps): Promise<Judgemen
     const given = await deps.record({ attempt, name, user, classified, verdict: proposed, millis })
     const verdict: Verdict = given === 'throttled' ? { kind: 'throttled' } : proposed
     if (verdict.kind !== 'match') place.refused()
-    return { verdict, userId: user?.id ?? null, scheme: classified?.scheme ?? null }
+    return { verdict, user, scheme: classified?.scheme ?? null }
   } finally {
     place.leave()
   }

@@ -8,6 +8,7 @@ import type {
   RegistrationHook,
   Reply,
 } from '../dialects/dialect.ts'
+import type { LegacyUser } from '../domain.ts'
 import { loggableId } from '../input.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
@@ -29,6 +30,8 @@ export interface Flows {
   readonly judge: Omit<JudgeDeps, 'notice'>
   readonly admit: AdmitDeps
   readonly confirm: ConfirmDeps
+  /** Told of wrong passwords of known users when the reply is made. Must return at once and may not throw. */
+  readonly mismatched?: (user: LegacyUser, password: string) => void
   readonly log: Log
   readonly metrics: Metrics
 }
@@ -75,13 +78,13 @@ async function answerAttempt(
   hook: AttemptHook,
   request: Request,
   deadline: number,
-  { judge: deps, log, metrics }: Flows,
+  { judge: deps, mismatched, log, metrics }: Flows,
 ): Promise<Reply> {
   const started = performance.now()
   const question = await readBody(request, hook.schema)
   const requestId = loggableId(question.requestId)
   const attempt = { ...question, requestId, dialect, hook: hook.name, deadline }
-  const { verdict, userId, scheme } = await judge(attempt, {
+  const { verdict, user, scheme } = await judge(attempt, {
     ...deps,
     notice: (seen) => {
       if (seen === 'ambiguous-login') {
@@ -102,11 +105,13 @@ async function answerAttempt(
     hook: hook.name,
     verdict: verdict.kind,
     scheme,
-    userId,
+    userId: user?.id ?? null,
     requestId,
     millis,
   })
-  return hook.answer(verdict)
+  const reply = hook.answer(verdict)
+  if (verdict.kind === 'mismatch' && user !== null) mismatched?.(user, attempt.password)
+  return reply
 }
 
 async function answerRegistration(
