@@ -69,7 +69,8 @@ test('what suits every account is told before what suits one', async () => {
   const found = (await Promise.all(accounts.map((one) => search(one, readHash, limits)))).flatMap(
     (one) => one.found,
   )
-  const [best, second] = await compare(accounts, found, readHash)
+  const standings = await compare(accounts, found, readHash)
+  const [best] = standings
   expect([best && describe(best.variant), best?.matched]).toEqual(['hash_scheme md5(latin1($pass))', 2])
-  expect(second?.matched).toBe(1)
+  expect(standings.at(-1)?.matched).toBe(1)
 })
