@@ -1,5 +1,6 @@
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
 
 /** A wrong or missing setting. The message lists all of them and repeats no value. */
 export class ConfigError extends Error {}
@@ -60,6 +61,17 @@ export const settings = {
     default: '',
     purpose:
       'Comma-separated claims and attributes of the legacy profile that may be added to a new registration that is allowed. None by default: whoever registers has not proved to be that person yet.',
+  },
+  RECIPES_FILE: {
+    read: file,
+    default: '',
+    purpose: 'A file of lines `name = recipe`: names that `hash_scheme` may use. See docs/schemes.md.',
+  },
+  HASH_SECRETS_DIR: {
+    read: secretFiles,
+    default: '',
+    purpose:
+      'A directory whose files are secrets that recipes use: the file `pepper` is `$pepper`, the file `NAME` is `$secret_NAME`. A final line break does not count.',
   },
   CHECK_THREADS: {
     read: whole(1, 64),
@@ -123,6 +135,13 @@ export interface DatabaseAccount {
   readonly role?: 'carryover_hooks' | 'carryover_admin'
 }
 
+/** What reading stored hashes needs besides the row. */
+export interface HashSettings {
+  /** Text of RECIPES_FILE. */
+  readonly recipes: string
+  readonly secrets: ReadonlyMap<string, Buffer>
+}
+
 export interface Config {
   readonly hooksDatabase: DatabaseAccount
   readonly adminDatabase: DatabaseAccount
@@ -134,6 +153,7 @@ export interface Config {
   readonly hookSecrets: ReadonlyMap<string, readonly string[]>
   readonly registration: 'deny' | 'allow'
   readonly registrationAttributes: readonly string[]
+  readonly hashes: HashSettings
   readonly checkThreads: number
   readonly refusalLimit: number
   readonly refusalWindowSeconds: number
@@ -181,6 +201,7 @@ export function readConfig(environment: Environment, embeddedUrl?: string): Conf
     hookSecrets: new Map([['okta', complete.OKTA_HOOK_SECRETS]]),
     registration: complete.OKTA_REGISTRATION,
     registrationAttributes: complete.OKTA_REGISTRATION_ATTRIBUTES,
+    hashes: { recipes: complete.RECIPES_FILE, secrets: complete.HASH_SECRETS_DIR },
     checkThreads: complete.CHECK_THREADS,
     refusalLimit: complete.THROTTLE_REFUSALS,
     refusalWindowSeconds: complete.THROTTLE_WINDOW_SECONDS,
@@ -209,6 +230,15 @@ export function readCheckThreads(environment: Environment): number {
   const threads = reader.read('CHECK_THREADS')
   reader.finish()
   return threads as number
+}
+
+/** For the commands that read stored hashes. */
+export function readHashSettings(environment: Environment): HashSettings {
+  const reader = createReader(environment)
+  const recipes = reader.read('RECIPES_FILE') ?? ''
+  const secrets = reader.read('HASH_SECRETS_DIR') ?? new Map()
+  reader.finish()
+  return { recipes, secrets }
 }
 
 /** @param made values that we made ourselves and that therefore stand in no environment */
@@ -311,4 +341,20 @@ function file(path: string): string {
   } catch {
     throw new Misfit('the path of a file that can be read')
   }
+}
+
+/** Every file of a directory, by its name. Mounted secrets have links and directories that begin with a dot. */
+function secretFiles(path: string): ReadonlyMap<string, Buffer> {
+  if (path === '') return new Map()
+  try {
+    const names = readdirSync(path).filter((name) => /^[a-z0-9_]{1,64}$/.test(name))
+    return new Map(names.map((name) => [name, withoutFinalBreak(readFileSync(join(path, name)))]))
+  } catch {
+    throw new Misfit('the path of a directory of files that can be read')
+  }
+}
+
+function withoutFinalBreak(bytes: Buffer): Buffer {
+  const text = bytes.toString('latin1')
+  return bytes.subarray(0, text.length - (/\r?\n$/.exec(text)?.[0].length ?? 0))
 }

@@ -10,7 +10,10 @@ import { commonScheme, confirmUsers, outcomeRecorder, schemaVersion } from './db
 import { userFinder } from './db/users.ts'
 import { dialects } from './dialects/index.ts'
 import { errorCode } from './errors.ts'
-import { readHash } from './hashes/index.ts'
+import { hashContextOf } from './hash-context.ts'
+import { classify } from './hashes/classify.ts'
+import type { HashContext } from './hashes/context.ts'
+import { exampleStored, readHash } from './hashes/index.ts'
 import type { Application } from './hooks/admit.ts'
 import { createDecoys } from './hooks/decoy.ts'
 import { createDiagnosis, type Diagnosis } from './hooks/diagnose.ts'
@@ -41,7 +44,8 @@ export async function startService(config: Config, log: Log): Promise<Service> {
   const metrics = createMetrics()
   const hooksDatabase = open('hooks', config.hooksDatabase, 8, log)
   const adminDatabase = open('admin', config.adminDatabase, 2, log)
-  const checker = createChecker({ threads: config.checkThreads })
+  const context = hashContextOf(config.hashes)
+  const checker = createChecker({ threads: config.checkThreads, context })
   const endAll = async () => {
     await checker.close()
     await Promise.all([hooksDatabase.end(), adminDatabase.end()])
@@ -54,7 +58,7 @@ export async function startService(config: Config, log: Log): Promise<Service> {
   }
   metrics.checksWaiting(() => checker.queued())
 
-  const decoys = createDecoys()
+  const decoys = createDecoys((scheme) => exampleStored(scheme, context))
   const refreshDecoys = async () => {
     try {
       const scheme = await commonScheme(hooksDatabase)
@@ -76,7 +80,7 @@ export async function startService(config: Config, log: Log): Promise<Service> {
       end()
     }
   }
-  const diagnosis = diagnosisOf(config, metrics)
+  const diagnosis = diagnosisOf(config, context, metrics)
   const routes = hookRoutes(dialects, config.hookSecrets, {
     log,
     metrics,
@@ -84,6 +88,7 @@ export async function startService(config: Config, log: Log): Promise<Service> {
     judge: {
       find,
       check,
+      classify: (stored) => classify(stored, context),
       decoys,
       gate: createGate(config.checkThreads),
       refusalLimit: config.refusalLimit,
@@ -163,12 +168,16 @@ export async function startService(config: Config, log: Log): Promise<Service> {
   }
 }
 
-function diagnosisOf({ diagnosePerMinute }: Config, metrics: Metrics): Diagnosis | undefined {
+function diagnosisOf(
+  { diagnosePerMinute }: Config,
+  context: HashContext,
+  metrics: Metrics,
+): Diagnosis | undefined {
   if (diagnosePerMinute === undefined) return undefined
   const counter = metrics.mismatchVariants()
   return createDiagnosis({
     perMinute: diagnosePerMinute,
-    read: readHash,
+    read: (stored) => readHash(stored, context),
     count: (scheme, variant) => counter.inc({ scheme, variant }),
   })
 }

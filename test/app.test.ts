@@ -4,6 +4,8 @@ import type { Dialect } from '../src/dialects/dialect.ts'
 import { okta } from '../src/dialects/okta.ts'
 import type { LegacyUser } from '../src/domain.ts'
 import { Failure } from '../src/errors.ts'
+import { classify } from '../src/hashes/classify.ts'
+import { exampleStored } from '../src/hashes/index.ts'
 import { createDecoys } from '../src/hooks/decoy.ts'
 import { createGate } from '../src/hooks/gate.ts'
 import { type Flows, hookRoutes } from '../src/hooks/routes.ts'
@@ -44,7 +46,8 @@ function surface(
       find,
       check: async (_stored, password) => Buffer.from(password).toString() === 'right',
       record: async ({ verdict }) => verdict.kind,
-      decoys: createDecoys(),
+      decoys: createDecoys(exampleStored),
+      classify,
       gate: createGate(1),
       refusalLimit: 10,
       migratedGraceMs: 0,

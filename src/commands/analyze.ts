@@ -6,11 +6,13 @@ import { openPrivate, openRowsFile, type RowsFile } from '../analyze/rows-file.t
 import { tablesOf } from '../analyze/tables.ts'
 import { costName } from '../analyze/words.ts'
 import { createChecker } from '../checker/checker.ts'
-import { readCheckThreads, readDatabaseUrl } from '../config.ts'
+import { readCheckThreads, readDatabaseUrl, readHashSettings } from '../config.ts'
 import { readCopy } from '../db/copy-cursor.ts'
 import { StepError } from '../db/step.ts'
 import { errorCode } from '../errors.ts'
+import { hashContextOf } from '../hash-context.ts'
 import { classify } from '../hashes/classify.ts'
+import type { HashContext } from '../hashes/context.ts'
 import { type Command, type ExitCode, type Io, UsageError } from './command.ts'
 import { readOptions, table } from './options.ts'
 
@@ -33,12 +35,13 @@ there are rows that nothing can check. CHECK_THREADS says how many checks run at
     const clock = clockOf(values.clock)
     const url = readDatabaseUrl(io.env)
     const threads = readCheckThreads(io.env)
+    const context = hashContextOf(readHashSettings(io.env))
     if (values.rows !== undefined && values.rows === values.html)
       throw new UsageError('--rows and --html name one file')
     const rows = await opened('--rows', values.rows, openRowsFile)
     const page = await opened('--html', values.html, openPrivate)
     try {
-      const report = await measured(url, { clock, threads, io, rows })
+      const report = await measured(url, { context, clock, threads, io, rows })
       await page?.writeFile(pageOf(report))
       io.out(values.json ? `${JSON.stringify(report)}\n` : inWords(report))
       return report.unread + report.unavailable > 0 ? 1 : 0
@@ -78,16 +81,17 @@ async function opened<File extends RowsFile | FileHandle>(
 interface Measured extends Pick<AnalyzeDeps, 'clock' | 'threads'> {
   readonly io: Io
   readonly rows: RowsFile | undefined
+  readonly context: HashContext
 }
 
-async function measured(url: string, { clock, threads, io, rows }: Measured): Promise<Report> {
+async function measured(url: string, { context, clock, threads, io, rows }: Measured): Promise<Report> {
   const progress = progressLine(io)
-  const checker = createChecker({ threads })
+  const checker = createChecker({ threads, context })
   try {
     await checker.ready()
     return await analyzeCopy({
       rows: readCopy(url, io.stop),
-      classify,
+      classify: (stored) => classify(stored, context),
       check: checker.check,
       threads,
       clock,

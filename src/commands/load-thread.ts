@@ -1,9 +1,10 @@
 import { on } from 'node:events'
 import { Worker } from 'node:worker_threads'
+import type { CopiedContext } from '../hashes/context.ts'
 import type { Batch, EncodeJob } from '../load/batches.ts'
 import { NotLinesError } from '../load/lines.ts'
 
-export type ThreadJob = Omit<EncodeJob, 'deletedIds'>
+export type ThreadJob = Omit<EncodeJob, 'deletedIds'> & { readonly context: CopiedContext }
 
 export type ToThread =
   | { readonly kind: 'deleted'; readonly ids: readonly string[] }
@@ -26,8 +27,11 @@ const LIMITS = { maxYoungGenerationSizeMb: 64 }
 export const hasThread = !import.meta.url.endsWith('.ts')
 
 /** `encodeFile` on a thread: on two cores it makes rows while the other one does what the database asks. */
-export async function* encodeOnThread({ options, plan, deletedIds }: EncodeJob): AsyncGenerator<Batch, void> {
-  const job: ThreadJob = { options, plan }
+export async function* encodeOnThread(
+  { options, plan, deletedIds }: EncodeJob,
+  context: CopiedContext,
+): AsyncGenerator<Batch, void> {
+  const job: ThreadJob = { options, plan, context }
   const worker = new Worker(new URL('./load-worker.js', import.meta.url), {
     workerData: job,
     resourceLimits: LIMITS,

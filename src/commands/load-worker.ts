@@ -3,6 +3,7 @@ import { parentPort, workerData } from 'node:worker_threads'
 import { rowEncoder } from '../db/encode.ts'
 import { errorCode } from '../errors.ts'
 import { classify } from '../hashes/classify.ts'
+import { copiedContext } from '../hashes/context.ts'
 import { encodeFile } from '../load/batches.ts'
 import { NotLinesError } from '../load/lines.ts'
 import { BATCHES_AHEAD, type FromThread, type ThreadJob, type ToThread } from './load-thread.ts'
@@ -31,10 +32,11 @@ async function* deletedIds() {
 }
 
 async function work(job: ThreadJob) {
+  const context = copiedContext(job.context)
   await started
   for await (const batch of encodeFile(
     { ...job, deletedIds: deletedIds() },
-    { classify, encoder: rowEncoder },
+    { classify: (stored) => classify(stored, context), encoder: rowEncoder },
   )) {
     ahead++
     say(

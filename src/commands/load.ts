@@ -1,15 +1,16 @@
 import { stat } from 'node:fs/promises'
 import { extname, resolve } from 'node:path'
-import { readDatabaseUrl } from '../config.ts'
+import { readDatabaseUrl, readHashSettings } from '../config.ts'
 import { openLoad } from '../db/copy.ts'
 import { rowEncoder } from '../db/encode.ts'
 import { StepError } from '../db/step.ts'
 import { errorCode } from '../errors.ts'
-import { classify } from '../hashes/classify.ts'
+import { hashContextOf } from '../hash-context.ts'
+import { classify as classifyWith } from '../hashes/classify.ts'
 import { encodeFile } from '../load/batches.ts'
 import { FieldsError } from '../load/columns.ts'
 import { NotLinesError } from '../load/lines.ts'
-import { type LoadRequest, type LoadSummary, loadFile, StoppedError } from '../load/load.ts'
+import { type LoadDeps, type LoadRequest, type LoadSummary, loadFile, StoppedError } from '../load/load.ts'
 import { sentenceOf } from '../load/refusals.ts'
 import { type Command, type ExitCode, type Io, UsageError } from './command.ts'
 import { encodeOnThread, hasThread } from './load-thread.ts'
@@ -37,12 +38,16 @@ loaded again.
     const { values, positionals } = readOptions(args, options, ['FILE'])
     const request = await requestOf(positionals[0] ?? '', values)
     const url = readDatabaseUrl(io.env)
+    const context = hashContextOf(readHashSettings(io.env))
+    const classify: LoadDeps['classify'] = (stored) => classifyWith(stored, context)
     const progress = progressLine(io)
     const started = performance.now()
     try {
       const summary = await loadFile(request, {
         openLoad: () => openLoad(url),
-        encode: hasThread ? encodeOnThread : (job) => encodeFile(job, { classify, encoder: rowEncoder }),
+        encode: hasThread
+          ? (job) => encodeOnThread(job, context)
+          : (job) => encodeFile(job, { classify, encoder: rowEncoder }),
         classify,
         progress: progress.at,
         stop: io.stop,

@@ -1,5 +1,5 @@
 import { type Checker, createChecker } from '../checker/checker.ts'
-import { readDatabaseUrl } from '../config.ts'
+import { readDatabaseUrl, readHashSettings } from '../config.ts'
 import type { Database } from '../db/client.ts'
 import { newestMigration, SchemaError } from '../db/migrate.ts'
 import { schemaVersion } from '../db/outcomes.ts'
@@ -7,6 +7,9 @@ import { recordProbes } from '../db/probes.ts'
 import { userFinder } from '../db/users.ts'
 import type { LegacyUser, VerdictKind } from '../domain.ts'
 import { errorCode } from '../errors.ts'
+import { hashContextOf } from '../hash-context.ts'
+import { classify } from '../hashes/classify.ts'
+import type { HashContext } from '../hashes/context.ts'
 import { readHash } from '../hashes/index.ts'
 import { foresee } from '../hooks/judge.ts'
 import { lookupName } from '../input.ts'
@@ -46,11 +49,12 @@ Exit 0 if every account matched as it is declared, 1 otherwise.`,
     )
     const most = wholeNumber(values.most ?? String(MOST_VARIANTS))
     const url = readDatabaseUrl(io.env)
+    const context = hashContextOf(readHashSettings(io.env))
     const pairs = await readPairs(positionals[0] ?? '', io)
     return withDatabase(url, async (database): Promise<ExitCode> => {
       await checkSchema(database)
-      const probed = await probeAll(pairs, database, { most, slowMillis: SLOW_MILLIS }, io)
-      const groups = await groupsOf(probed)
+      const probed = await probeAll(pairs, database, { most, slowMillis: SLOW_MILLIS }, context, io)
+      const groups = await groupsOf(probed, context)
       await record(probed, groups, database)
       io.out(values.json ? `${JSON.stringify(asJson(probed, groups))}\n` : asText(probed, groups))
       return probed.length === pairs.length && probed.every(({ result }) => result === 'match') ? 0 : 1
@@ -94,10 +98,11 @@ async function probeAll(
   pairs: readonly Pair[],
   database: Database,
   limits: Limits,
+  context: HashContext,
   io: Io,
 ): Promise<Probed[]> {
   const find = userFinder(database, 1)
-  const checker = createChecker({ threads: 1 })
+  const checker = createChecker({ threads: 1, context })
   const probed: Probed[] = []
   let variants = 0
   const progress = (tried = 0) => {
@@ -107,7 +112,7 @@ async function probeAll(
   try {
     for (const pair of pairs) {
       if (io.stop.aborted) break
-      const one = await probeOne(pair, { find, checker, limits, stop: io.stop, seen: progress })
+      const one = await probeOne(pair, { find, checker, context, limits, stop: io.stop, seen: progress })
       variants += one.tried
       probed.push(one)
       progress()
@@ -123,6 +128,7 @@ async function probeAll(
 interface ProbeDeps {
   readonly find: ReturnType<typeof userFinder>
   readonly checker: Checker
+  readonly context: HashContext
   readonly limits: Limits
   readonly stop: AbortSignal
   readonly seen: (tried: number) => void
@@ -142,13 +148,17 @@ async function probeOne(pair: Pair, deps: ProbeDeps): Promise<Probed> {
     account: { stored: user.hash, password, typed: login, email: user.email },
   }
   try {
-    const { verdict, classified } = await foresee(found, password, (stored, bytes) =>
-      deps.checker.check(stored, bytes, deadline),
-    )
+    const { verdict, classified } = await foresee(found, password, {
+      check: (stored, bytes) => deps.checker.check(stored, bytes, deadline),
+      classify: (stored) => classify(stored, deps.context),
+    })
     const detail = verdict.kind === 'unusable-hash' ? verdict.defect : null
     const told = { ...known, result: verdict.kind, detail, scheme: classified?.scheme ?? null }
     if (verdict.kind !== 'mismatch' && verdict.kind !== 'unusable-hash') return told
-    return { ...told, ...(await search(known.account, readHash, deps.limits, deps)) }
+    return {
+      ...told,
+      ...(await search(known.account, (stored) => readHash(stored, deps.context), deps.limits, deps)),
+    }
   } catch (error) {
     return { ...known, result: 'failed', detail: errorCode(error) }
   }
@@ -164,7 +174,7 @@ interface Group {
   readonly chance: boolean
 }
 
-async function groupsOf(probed: readonly Probed[]): Promise<Group[]> {
+async function groupsOf(probed: readonly Probed[], context: HashContext): Promise<Group[]> {
   const byKey = new Map<string, Probed[]>()
   for (const one of probed) {
     if (one.user === null || one.user.status !== 'active') continue
@@ -176,7 +186,7 @@ async function groupsOf(probed: readonly Probed[]): Promise<Group[]> {
     const [cohort, declared] = JSON.parse(key) as [string, string | null]
     const found = members.flatMap((member) => member.found)
     const accounts = members.flatMap(({ account }) => account ?? [])
-    const standings = await compare(accounts, found, readHash)
+    const standings = await compare(accounts, found, (stored) => readHash(stored, context))
     const chance = members.length === 1 && isShort(accounts[0]?.stored.encoded ?? null)
     groups.push({ cohort, declared, members, standings: standings.slice(0, MOST_TOLD), chance })
   }

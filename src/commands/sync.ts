@@ -1,6 +1,7 @@
-import { readDatabaseUrl } from '../config.ts'
+import { readDatabaseUrl, readHashSettings } from '../config.ts'
 import { StepError } from '../db/step.ts'
 import { syncLedger } from '../db/sync.ts'
+import { hashContextOf } from '../hash-context.ts'
 import { classify } from '../hashes/classify.ts'
 import type { Command } from './command.ts'
 import { readOptions } from './options.ts'
@@ -17,6 +18,7 @@ which should therefore have an index. Safe to stop and to run again; sign-ins go
   run: async (args, io) => {
     const { values } = readOptions(args, { json: { type: 'boolean' } })
     const url = readDatabaseUrl(io.env)
+    const context = hashContextOf(readHashSettings(io.env))
     let shown = false
     const clear = () => {
       if (shown) io.err('\r\x1b[K')
@@ -27,7 +29,11 @@ which should therefore have an index. Safe to stop and to run again; sign-ins go
       io.err(`\r\x1b[K${users} users`)
     }
     try {
-      const summary = await syncLedger(url, { classify, progress, stop: io.stop })
+      const summary = await syncLedger(url, {
+        classify: (stored) => classify(stored, context),
+        progress,
+        stop: io.stop,
+      })
       clear()
       const { users, added, reclassified, forgotten, complete } = summary
       if (values.json) io.out(`${JSON.stringify(summary)}\n`)

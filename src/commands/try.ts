@@ -1,8 +1,9 @@
 import { createChecker } from '../checker/checker.ts'
-import { readDatabaseUrl } from '../config.ts'
+import { readDatabaseUrl, readHashSettings } from '../config.ts'
 import { userFinder } from '../db/users.ts'
 import type { Verdict } from '../domain.ts'
-import type { Classified } from '../hashes/classify.ts'
+import { hashContextOf } from '../hash-context.ts'
+import { type Classified, classify } from '../hashes/classify.ts'
 import { foresee } from '../hooks/judge.ts'
 import { lookupName } from '../input.ts'
 import type { Command, ExitCode } from './command.ts'
@@ -20,15 +21,17 @@ Throttling and the grace period after a migration are left out: the answer is ab
   run: async (args, io) => {
     const { values, positionals } = readOptions(args, { json: { type: 'boolean' } }, ['LOGIN'])
     const url = readDatabaseUrl(io.env)
+    const context = hashContextOf(readHashSettings(io.env))
     const password = await readPassword(io)
-    const checker = createChecker({ threads: 1 })
+    const checker = createChecker({ threads: 1, context })
     try {
       const deadline = performance.now() + 60_000
       return await withDatabase(url, async (database): Promise<ExitCode> => {
         const found = await userFinder(database, 1)(lookupName(positionals[0] ?? ''), deadline)
-        const { verdict, classified } = await foresee(found, password, (stored, bytes) =>
-          checker.check(stored, bytes, deadline),
-        )
+        const { verdict, classified } = await foresee(found, password, {
+          check: (stored, bytes) => checker.check(stored, bytes, deadline),
+          classify: (stored) => classify(stored, context),
+        })
         const why = reason(verdict, classified, found.ambiguous)
         const scheme = classified?.scheme ?? null
         io.out(

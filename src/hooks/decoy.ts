@@ -1,6 +1,5 @@
 import type { StoredHash } from '../domain.ts'
 import type { ReadHash } from '../hashes/format.ts'
-import { exampleStored } from '../hashes/index.ts'
 
 /** A stored hash that costs what a check of the store's most common scheme costs, and that nobody has a password of. */
 export interface Decoys {
@@ -11,15 +10,16 @@ export interface Decoys {
   learn(read: ReadHash): void
 }
 
-export function createDecoys(): Decoys {
+/** @param exampleOf a stored hash of a scheme that nobody has a password of */
+export function createDecoys(exampleOf: (scheme: string) => StoredHash): Decoys {
   let scheme = 'bcrypt'
-  let decoy = exampleStored(scheme)
+  let decoy = exampleOf(scheme)
   return {
     current: () => decoy,
     expect: (common) => {
       if (common === scheme) return
       scheme = common
-      decoy = exampleStored(common)
+      decoy = exampleOf(common)
     },
     learn: (read) => {
       if (read.scheme === scheme) decoy = read.decoy

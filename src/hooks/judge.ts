@@ -1,5 +1,5 @@
 import type { Attempt, LegacyUser, StoredHash, Verdict } from '../domain.ts'
-import { type Classified, classify } from '../hashes/classify.ts'
+import type { Classified } from '../hashes/classify.ts'
 import { lookupName, usablePassword } from '../input.ts'
 import type { Decoys } from './decoy.ts'
 import type { Gate } from './gate.ts'
@@ -25,6 +25,7 @@ export interface VerdictRecord {
 export interface JudgeDeps {
   readonly find: (name: string | null, deadline: number) => Promise<Found>
   readonly check: (stored: StoredHash, password: Uint8Array, deadline: number) => Promise<boolean>
+  readonly classify: (stored: StoredHash) => Classified
   /** Durable when it resolves. Says which verdict to give: `throttled` replaces any other. */
   readonly record: (record: VerdictRecord) => Promise<Verdict['kind']>
   readonly decoys: Decoys
@@ -56,7 +57,7 @@ export async function judge(attempt: Attempt, deps: JudgeDeps): Promise<Judgemen
   const found = await deps.find(name, attempt.deadline)
   if (found.ambiguous) deps.notice('ambiguous-login')
   const { user } = found
-  const classified = user === null ? null : classify(user.hash)
+  const classified = user === null ? null : deps.classify(user.hash)
   const subject = user === null ? `login:${name?.toLowerCase() ?? ''}` : `user:${user.id}`
   const place = await deps.gate.enter(subject, found.refusals, attempt.deadline)
   try {
@@ -115,7 +116,13 @@ function isLong(migratedAt: Date | null, graceMs: number): boolean {
 export async function foresee(
   found: Found,
   password: string,
-  check: (stored: StoredHash, password: Uint8Array) => Promise<boolean>,
+  {
+    check,
+    classify,
+  }: {
+    check(stored: StoredHash, password: Uint8Array): Promise<boolean>
+    classify(stored: StoredHash): Classified
+  },
 ): Promise<{ verdict: Verdict; classified: Classified | null }> {
   const { user } = found
   if (user === null) return { verdict: { kind: 'unknown-login' }, classified: null }

@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest'
 import type { LegacyUser, StoredHash } from '../../src/domain.ts'
 import { Failure } from '../../src/errors.ts'
+import { classify } from '../../src/hashes/classify.ts'
+import { exampleStored } from '../../src/hashes/index.ts'
 import { createDecoys } from '../../src/hooks/decoy.ts'
 import { createGate } from '../../src/hooks/gate.ts'
 import { type Found, type JudgeDeps, judge, type VerdictRecord } from '../../src/hooks/judge.ts'
@@ -39,7 +41,8 @@ function setUp(found: Partial<Found> = {}, change: Partial<JudgeDeps> = {}) {
       recorded.push(record)
       return record.verdict.kind
     },
-    decoys: createDecoys(),
+    decoys: createDecoys(exampleStored),
+    classify,
     gate: createGate(2),
     refusalLimit: 10,
     migratedGraceMs: 60_000,
