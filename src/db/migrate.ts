@@ -1,28 +1,19 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { getTableColumns } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/node-postgres'
 import { migrate } from 'drizzle-orm/node-postgres/migrator'
 import type pg from 'pg'
 import { errorCode } from '../errors.ts'
 import { connectOwner } from './client.ts'
+import { legacyUsers } from './schema.ts'
 
 /** migrations/ stands beside both src/ and dist/. */
 const MIGRATIONS = fileURLToPath(new URL('../../migrations', import.meta.url))
 
 /** The columns that are read of `legacy.users`, whether it is our table or the operator's view. */
-const COPY_COLUMNS = [
-  'id',
-  'login',
-  'email',
-  'password_hash',
-  'hash_scheme',
-  'salt',
-  'status',
-  'cohort',
-  'profile',
-  'updated_at',
-]
+const COPY_COLUMNS = Object.values(getTableColumns(legacyUsers)).map(({ name }) => name)
 
 /** A database that cannot be used as it is. The message says what to do. */
 export class SchemaError extends Error {}

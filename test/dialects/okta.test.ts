@@ -71,17 +71,17 @@ describe('password import', () => {
     {
       title: 'credentials at data.credential, as the guide has it',
       at: ['data.context'],
-      body: (s: any0) => ({ ...s, data: { credential: s.data.context.credential } }),
+      body: (s: Sample) => ({ ...s, data: { credential: s.data.context.credential } }),
     },
     {
       title: 'a password that is a number',
       at: ['data.context.credential.password'],
-      body: (s: any0) => ({ ...s, data: { context: { credential: { username: 'a', password: 1 } } } }),
+      body: (s: Sample) => ({ ...s, data: { context: { credential: { username: 'a', password: 1 } } } }),
     },
     {
       title: 'another event type',
       at: ['eventType'],
-      body: (s: any0) => ({ ...s, eventType: 'com.okta.user.pre-registration' }),
+      body: (s: Sample) => ({ ...s, eventType: 'com.okta.user.pre-registration' }),
     },
     { title: 'an array', at: [''], body: () => [] },
   ])('refuses $title and names the field', ({ body, at }) => {
@@ -306,5 +306,6 @@ test.each([
   },
 )
 
-// biome-ignore lint/suspicious/noExplicitAny: samples are JSON of any shape
-type any0 = any
+interface Sample {
+  readonly data: { readonly context: { readonly credential: unknown } }
+}

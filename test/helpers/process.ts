@@ -81,7 +81,7 @@ export function runCommand(
 export async function admin(
   base: string,
   path: string,
-): Promise<{ status: number; text: string; json: () => Record<string, never> }> {
+): Promise<{ status: number; text: string; json: () => unknown }> {
   const response = await fetch(base + path, { headers: { authorization: `Bearer ${TOKEN}` } })
   const text = await response.text()
   expectNoPlanted(path, text)

@@ -170,7 +170,7 @@ describe('verdicts', () => {
     expect((await post('/okta/password-import', passwordImport('guessed@example.com', RIGHT))).json).toEqual(
       verdict('UNVERIFIED'),
     )
-    const history = (await admin(service.adminUrl, '/users/guessed@example.com')).json() as unknown as {
+    const history = (await admin(service.adminUrl, '/users/guessed@example.com')).json() as {
       state: string
       history: { verdict: string }[]
     }
@@ -210,7 +210,7 @@ test('from the first sign-in to the confirmation', async () => {
 })
 
 test('the admin listener counts what happened', async () => {
-  const counts = (await admin(service.adminUrl, '/counts')).json() as unknown as Record<string, number>
+  const counts = (await admin(service.adminUrl, '/counts')).json() as Record<string, number>
   expect(counts).toMatchObject({ total: 10, migrated: 1, unverifiable: 2 })
   expect(counts.total).toBe(Number(counts.unmigrated) + Number(counts.verified) + Number(counts.migrated))
   expect((await fetch(`${service.adminUrl}/readyz`)).status).toBe(200)
