@@ -16,6 +16,7 @@ const writes = [
   'carryover.refusals',
   'carryover.confirmed_events',
   'carryover.installation',
+  'carryover.probes',
 ].flatMap((name) => [
   `delete from ${name}`,
   `truncate ${name}`,

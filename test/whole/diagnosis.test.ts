@@ -37,6 +37,6 @@ test('off means off', async () => {
 test('on: the answer is the same, and the variant is counted', async () => {
   const { text, counts, metrics } = await signIn({ DIAGNOSE_MISMATCHES: 'on' })
   expect(text).toContain('"UNVERIFIED"')
-  expect(counts.mismatchVariants).toEqual([{ scheme: 'md5', variant: 'trimmed', count: 1 }])
+  expect(counts).toHaveProperty('mismatchVariants', [{ scheme: 'md5', variant: 'trimmed', count: 1 }])
   expect(metrics).toContain(`${METRIC}{scheme="md5",variant="trimmed"} 1`)
 })
