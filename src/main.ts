@@ -58,7 +58,10 @@ export async function startService(config: Config, log: Log): Promise<Service> {
   }
   metrics.checksWaiting(() => checker.queued())
 
-  const decoys = createDecoys((scheme) => exampleStored(scheme, context))
+  const decoys = createDecoys(
+    (scheme) => exampleStored(scheme, context),
+    (stored) => classify(stored, context).usable,
+  )
   const refreshDecoys = async () => {
     try {
       const scheme = await commonScheme(hooksDatabase)

@@ -46,7 +46,7 @@ function surface(
       find,
       check: async (_stored, password) => Buffer.from(password).toString() === 'right',
       record: async ({ verdict }) => verdict.kind,
-      decoys: createDecoys(exampleStored),
+      decoys: createDecoys(exampleStored, (stored) => classify(stored).usable),
       classify,
       gate: createGate(1),
       refusalLimit: 10,

@@ -10,16 +10,26 @@ export interface Decoys {
   learn(read: ReadHash): void
 }
 
-/** @param exampleOf a stored hash of a scheme that nobody has a password of */
-export function createDecoys(exampleOf: (scheme: string) => StoredHash): Decoys {
-  let scheme = 'bcrypt'
+/** What most stores have. */
+const ORDINARY = 'bcrypt'
+
+/**
+ * @param exampleOf a stored hash of a scheme that nobody has a password of
+ * @param usable whether it can be checked: a scheme may need a secret that has been taken away
+ */
+export function createDecoys(
+  exampleOf: (scheme: string) => StoredHash,
+  usable: (stored: StoredHash) => boolean,
+): Decoys {
+  let scheme = ORDINARY
   let decoy = exampleOf(scheme)
   return {
     current: () => decoy,
     expect: (common) => {
       if (common === scheme) return
       scheme = common
-      decoy = exampleOf(common)
+      const example = exampleOf(common)
+      decoy = usable(example) ? example : exampleOf(ORDINARY)
     },
     learn: (read) => {
       if (read.scheme === scheme) decoy = read.decoy

@@ -41,7 +41,7 @@ function setUp(found: Partial<Found> = {}, change: Partial<JudgeDeps> = {}) {
       recorded.push(record)
       return record.verdict.kind
     },
-    decoys: createDecoys(exampleStored),
+    decoys: createDecoys(exampleStored, (stored) => classify(stored).usable),
     classify,
     gate: createGate(2),
     refusalLimit: 10,
@@ -217,4 +217,10 @@ test('ambiguity and unusable hashes are noticed', async () => {
   expect(unusable.noticed).toEqual([
     { unusable: { usable: false, scheme: 'unknown', defect: 'malformed' }, userId: '1' },
   ])
+})
+
+test('a common scheme that cannot be checked here leaves the decoy an ordinary one', () => {
+  const { deps } = setUp()
+  deps.decoys.expect('devise-pepper')
+  expect(classify(deps.decoys.current()).scheme).toBe('bcrypt')
 })
