@@ -270,7 +270,9 @@ begin
       continue;
     end if;
     if notice.result = 'stored' then
-      select * into row_before from carryover.users u where u.user_id = found_ids[1] and u.state <> 'migrated' for update;
+      -- The row is read again under its lock: a load may have deleted the user, and taken it out of the counts, meanwhile.
+      select * into row_before from carryover.users u
+      where u.user_id = found_ids[1] and u.state <> 'migrated' and u.deleted_at is null for update;
       if found then
         update carryover.users u set state = 'migrated', migrated_at = clock_timestamp() where u.user_id = found_ids[1];
         deltas := deltas || jsonb_build_object('cohort', row_before.cohort, 'scheme', row_before.scheme,

@@ -297,6 +297,17 @@ describe('confirming', () => {
     expect(await readCounts(countsOf())).toMatchObject({ migrated: 1, unverifiable: 0 })
   })
 
+  test('a user whom a load deletes at the same moment is not counted again', async () => {
+    const before = await readCounts(countsOf())
+    await db.owner.query(`begin; update carryover.users set deleted_at = now() where user_id = '1';
+      update carryover.counts set unmigrated = unmigrated - 1 where cohort = 'retail'`)
+    const confirming = confirmUsers(database, [notice('ann', 'e1')])
+    await waitingForLock()
+    await db.owner.query('commit')
+    await confirming
+    expect(await readCounts(countsOf())).toMatchObject({ total: before.total - 1, migrated: 0 })
+  })
+
   test('the history tells what happened, newest first, without hash or profile', async () => {
     await recorder()(outcome({ request_id: 'r1' }), later())
     await recorder()(outcome({ verdict: 'match', request_id: 'r2' }), later())
@@ -349,6 +360,12 @@ test('two processes at once on the same users: no deadlock, and the kept counts 
   expect(await readCounts(countsOf())).toMatchObject({ total: 12, unmigrated: 5, verified: 7 })
   expect((await db.owner.query('select from carryover.outcomes')).rowCount).toBe(3000)
 })
+
+/** Until some connection of this database waits for a row that another one holds. */
+async function waitingForLock(): Promise<void> {
+  const blocked = `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`
+  while ((await db.owner.query(blocked)).rowCount === 0) await new Promise((later) => setTimeout(later, 5))
+}
 
 /** The admin's account, which reads counts and states. */
 function countsOf(): Database {
