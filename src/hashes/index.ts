@@ -1,5 +1,6 @@
 import type { StoredHash } from '../domain.ts'
 import { aix } from './aix.ts'
+import { anopeSha256 } from './anope-sha256.ts'
 import { argon2 } from './argon2.ts'
 import { argon2Django } from './argon2-django.ts'
 import { aspnetIdentity } from './aspnet-identity.ts'
@@ -12,6 +13,7 @@ import type { HashContext } from './context.ts'
 import { NO_CONTEXT } from './context.ts'
 import { bigcrypt, bsdiCrypt, crypt16, descrypt } from './des-crypt.ts'
 import { deviceDigests } from './device-digests.ts'
+import { djangoCrypt } from './django-crypt.ts'
 import { djangoSalted } from './django-salted.ts'
 import { cramMd5, digestMd5, dovecotScram, plainMd4 } from './dovecot.ts'
 import { bytesOfBase64, bytesOfHex } from './encodings.ts'
@@ -122,6 +124,8 @@ export const formats: readonly HashFormat[] = [
   aspnetIdentity,
   werkzeug,
   djangoSalted,
+  djangoCrypt,
+  anopeSha256,
   pbkdf2Passlib,
   pbkdf2Phc,
   argon2Django,
