@@ -73,6 +73,12 @@ export const settings = {
     purpose:
       'A directory whose files are secrets that recipes use: the file `pepper` is `$pepper`, the file `NAME` is `$secret_NAME`. A final line break does not count.',
   },
+  ALLOW_PLAINTEXT: {
+    read: oneOf('off', 'on'),
+    default: 'off',
+    purpose:
+      'Whether stored passwords that are no hashes may be compared: where `hash_scheme` is `plaintext`, or `password_hash` begins with `{noop}`, `{PLAIN}` or `{CLEARTEXT}`. Set it for `load` and `sync` too.',
+  },
   CHECK_THREADS: {
     read: whole(1, 64),
     default: 'cores',
@@ -140,6 +146,7 @@ export interface HashSettings {
   /** Text of RECIPES_FILE. */
   readonly recipes: string
   readonly secrets: ReadonlyMap<string, Buffer>
+  readonly plaintext: boolean
 }
 
 export interface Config {
@@ -201,7 +208,11 @@ export function readConfig(environment: Environment, embeddedUrl?: string): Conf
     hookSecrets: new Map([['okta', complete.OKTA_HOOK_SECRETS]]),
     registration: complete.OKTA_REGISTRATION,
     registrationAttributes: complete.OKTA_REGISTRATION_ATTRIBUTES,
-    hashes: { recipes: complete.RECIPES_FILE, secrets: complete.HASH_SECRETS_DIR },
+    hashes: {
+      recipes: complete.RECIPES_FILE,
+      secrets: complete.HASH_SECRETS_DIR,
+      plaintext: complete.ALLOW_PLAINTEXT === 'on',
+    },
     checkThreads: complete.CHECK_THREADS,
     refusalLimit: complete.THROTTLE_REFUSALS,
     refusalWindowSeconds: complete.THROTTLE_WINDOW_SECONDS,
@@ -211,6 +222,7 @@ export function readConfig(environment: Environment, embeddedUrl?: string): Conf
     warnings: [
       ...reader.warnings,
       ...(short ? ['OKTA_HOOK_SECRETS holds a value shorter than 32 characters'] : []),
+      ...(complete.ALLOW_PLAINTEXT === 'on' ? ['ALLOW_PLAINTEXT lets stored passwords be compared'] : []),
     ],
   }
 }
@@ -237,8 +249,9 @@ export function readHashSettings(environment: Environment): HashSettings {
   const reader = createReader(environment)
   const recipes = reader.read('RECIPES_FILE') ?? ''
   const secrets = reader.read('HASH_SECRETS_DIR') ?? new Map()
+  const plaintext = reader.read('ALLOW_PLAINTEXT') === 'on'
   reader.finish()
-  return { recipes, secrets }
+  return { recipes, secrets, plaintext }
 }
 
 /** @param made values that we made ourselves and that therefore stand in no environment */

@@ -9,6 +9,7 @@ import { newestMigration, SchemaError } from './db/migrate.ts'
 import { commonScheme, confirmUsers, outcomeRecorder, schemaVersion } from './db/outcomes.ts'
 import { userFinder } from './db/users.ts'
 import { dialects } from './dialects/index.ts'
+import type { StoredHash } from './domain.ts'
 import { errorCode } from './errors.ts'
 import { hashContextOf } from './hash-context.ts'
 import { classify } from './hashes/classify.ts'
@@ -58,7 +59,7 @@ export async function startService(config: Config, log: Log): Promise<Service> {
   }
   metrics.checksWaiting(() => checker.queued())
 
-  const decoys = createDecoys((scheme) => exampleStored(scheme, context))
+  const decoys = createDecoys((scheme) => readableExample(scheme, context))
   const refreshDecoys = async () => {
     try {
       const scheme = await commonScheme(hooksDatabase)
@@ -166,6 +167,12 @@ export async function startService(config: Config, log: Log): Promise<Service> {
       log({ event: 'stopped' })
     },
   }
+}
+
+/** The copy may hold schemes that were usable with the settings of its load and are not with these. */
+function readableExample(scheme: string, context: HashContext): StoredHash {
+  const example = exampleStored(scheme, context)
+  return classify(example, context).usable ? example : exampleStored('bcrypt')
 }
 
 function diagnosisOf(

@@ -52,6 +52,7 @@ import { pbkdf2Django } from './pbkdf2-django.ts'
 import { pbkdf2Passlib } from './pbkdf2-passlib.ts'
 import { pbkdf2Phc } from './pbkdf2-phc.ts'
 import { drupal7, phpass, phpassMd5Latin1 } from './phpass.ts'
+import { plaintext } from './plaintext.ts'
 import { postgresScram } from './postgres-scram.ts'
 import { readRecipe, recipeExample, recipeOfDigest } from './recipe.ts'
 import { digests } from './recipe-functions.ts'
@@ -177,6 +178,7 @@ export const formats: readonly HashFormat[] = [
   sapG,
   scryptRaw,
   ...contained,
+  plaintext,
 ]
 
 /** The longest known format, SCRAM with several digests, takes about 400. */
