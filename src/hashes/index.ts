@@ -17,6 +17,7 @@ import { djangoCrypt } from './django-crypt.ts'
 import { djangoSalted } from './django-salted.ts'
 import { cramMd5, digestMd5, dovecotScram, plainMd4 } from './dovecot.ts'
 import { bytesOfBase64, bytesOfHex } from './encodings.ts'
+import { firebaseScrypt } from './firebase-scrypt.ts'
 import { firebaseScryptKratos } from './firebase-scrypt-kratos.ts'
 import type { HashFormat, ReadHash } from './format.ts'
 import { HashError } from './format.ts'
@@ -151,6 +152,7 @@ export const formats: readonly HashFormat[] = [
   scryptDjango3rdparty,
   scryptHashcat,
   firebaseScryptKratos,
+  firebaseScrypt,
   magento,
   ...pbkdf2Containers,
   ciscoType8,

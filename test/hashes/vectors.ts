@@ -76,7 +76,14 @@ function contextOf(secrets: Readonly<Record<string, string>> | undefined, plaint
 }
 
 /** Whatever any scheme may need. */
-export const ALLOWED = contextOf({ pepper: 'pepper' }, true)
+export const ALLOWED = contextOf(
+  {
+    pepper: 'pepper',
+    firebase_signer_key: Buffer.alloc(64, 'Y').toString('base64'),
+    firebase_salt_separator: 'Bw==',
+  },
+  true,
+)
 
 export function unsalted(encoded: string | null, scheme: string | null = null): StoredHash {
   return { encoded, scheme, salt: null, login: '', id: '' }
