@@ -73,6 +73,12 @@ export const settings = {
     purpose:
       'A directory whose files are secrets that recipes use: the file `pepper` is `$pepper`, the file `NAME` is `$secret_NAME`. A final line break does not count.',
   },
+  CANDIDATE_SCHEMES_FILE: {
+    read: file,
+    default: '',
+    purpose:
+      'A file of lines `COHORT = scheme, scheme`, with at most five schemes or recipes and `*` for every other cohort: what bare digests are tried as whose rows name no scheme. They are recorded as `candidates`. Set it for `load` and `sync` too.',
+  },
   ALLOW_PLAINTEXT: {
     read: oneOf('off', 'on'),
     default: 'off',
@@ -147,6 +153,8 @@ export interface HashSettings {
   readonly recipes: string
   readonly secrets: ReadonlyMap<string, Buffer>
   readonly plaintext: boolean
+  /** Text of CANDIDATE_SCHEMES_FILE. */
+  readonly candidates: string
 }
 
 export interface Config {
@@ -212,6 +220,7 @@ export function readConfig(environment: Environment, embeddedUrl?: string): Conf
       recipes: complete.RECIPES_FILE,
       secrets: complete.HASH_SECRETS_DIR,
       plaintext: complete.ALLOW_PLAINTEXT === 'on',
+      candidates: complete.CANDIDATE_SCHEMES_FILE,
     },
     checkThreads: complete.CHECK_THREADS,
     refusalLimit: complete.THROTTLE_REFUSALS,
@@ -250,8 +259,9 @@ export function readHashSettings(environment: Environment): HashSettings {
   const recipes = reader.read('RECIPES_FILE') ?? ''
   const secrets = reader.read('HASH_SECRETS_DIR') ?? new Map()
   const plaintext = reader.read('ALLOW_PLAINTEXT') === 'on'
+  const candidates = reader.read('CANDIDATE_SCHEMES_FILE') ?? ''
   reader.finish()
-  return { recipes, secrets, plaintext }
+  return { recipes, secrets, plaintext, candidates }
 }
 
 /** @param made values that we made ourselves and that therefore stand in no environment */

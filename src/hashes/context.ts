@@ -6,16 +6,19 @@ export interface HashContext {
   readonly secrets: ReadonlyMap<string, Buffer>
   /** Stored passwords themselves may be compared, where the row says that they are that. */
   readonly plaintext: boolean
+  /** By cohort, `*` for every other one: the schemes of digests whose rows name none. */
+  readonly candidates?: Candidates
 }
+
+export type Candidates = ReadonlyMap<string, readonly string[]>
 
 export const NO_CONTEXT: HashContext = { recipes: new Map(), secrets: new Map(), plaintext: false }
 
 /** The same after it has been copied to a thread: a Buffer arrives there as its bytes alone. */
-export function copiedContext({ recipes, secrets, plaintext }: CopiedContext): HashContext {
+export function copiedContext({ secrets, ...rest }: CopiedContext): HashContext {
   return {
-    recipes,
+    ...rest,
     secrets: new Map(Array.from(secrets, ([name, bytes]) => [name, Buffer.from(bytes)])),
-    plaintext,
   }
 }
 
@@ -23,4 +26,5 @@ export interface CopiedContext {
   readonly recipes: ReadonlyMap<string, string>
   readonly secrets: ReadonlyMap<string, Uint8Array>
   readonly plaintext: boolean
+  readonly candidates?: Candidates
 }

@@ -7,6 +7,7 @@ import { aspnetIdentity } from './aspnet-identity.ts'
 import { azureadSyncPph1 } from './azuread-sync-pph1.ts'
 import { bcrypt } from './bcrypt.ts'
 import { bcryptSha256 } from './bcrypt-sha256.ts'
+import { CANDIDATES, candidatesOf, readCandidates } from './candidates.ts'
 import { ciscoType8, ciscoType9 } from './cisco-crypt.ts'
 import { contained } from './contained.ts'
 import type { HashContext } from './context.ts'
@@ -201,7 +202,7 @@ const MARKER_START = /^[*!xnuld]/i
 export function readHash(stored: StoredHash, context: HashContext = NO_CONTEXT): ReadHash {
   const encoded = presentHash(stored.encoded)
   const scheme = stored.scheme?.trim() ?? ''
-  if (scheme === '') return detected(encoded).read(encoded, stored, context)
+  if (scheme === '') return readTold(encoded, stored, context)
   const format = formatNamed(scheme)
   if (format) return readClaimed(format, encoded, stored, context)
   const named = namedRecipe(scheme)
@@ -235,8 +236,16 @@ export function exampleStored(scheme: string, context: HashContext = NO_CONTEXT)
 /** Whether a name is taken, so that no recipe of the operator's may have it. */
 export function isSchemeName(name: string): boolean {
   return (
-    formatNamed(name) !== undefined || namedRecipe(name) !== undefined || recipeOfDigest(name) !== undefined
+    name === CANDIDATES ||
+    formatNamed(name) !== undefined ||
+    namedRecipe(name) !== undefined ||
+    recipeOfDigest(name) !== undefined
   )
+}
+
+/** The name of the format that a name or an alias stands for. */
+export function schemeName(name: string): string | undefined {
+  return formatNamed(name)?.name
 }
 
 export interface ListedScheme {
@@ -281,20 +290,23 @@ const told = formats.filter(({ byNameOnly }) => !byNameOnly)
 /** A store has one or two formats, so the one that fitted last is tried first. No other can fit the same string. */
 let fittedLast: HashFormat | undefined = told[0]
 
-function detected(encoded: string): HashFormat {
+function detected(encoded: string): HashFormat | undefined {
   if (fittedLast?.shape.test(encoded)) return fittedLast
   const format = told.find(({ shape }) => shape.test(encoded))
-  if (format) {
-    fittedLast = format
-    return format
-  }
-  if (isBareDigest(encoded)) {
-    throw new HashError(
-      'ambiguous',
-      'a digest alone fits many schemes: name the scheme or a recipe in hash_scheme',
-    )
-  }
-  throw new HashError('unrecognised', 'no known format has this shape')
+  if (format) fittedLast = format
+  return format
+}
+
+function readTold(encoded: string, stored: StoredHash, context: HashContext): ReadHash {
+  const format = detected(encoded)
+  if (format) return format.read(encoded, stored, context)
+  if (!isBareDigest(encoded)) throw new HashError('unrecognised', 'no known format has this shape')
+  const candidates = candidatesOf(stored, context.candidates)
+  if (candidates) return readCandidates(candidates, stored, (candidate) => readHash(candidate, context))
+  throw new HashError(
+    'ambiguous',
+    'a digest alone fits many schemes: name the scheme or a recipe in hash_scheme',
+  )
 }
 
 /** The lengths of every digest in use, MySQL 3.23 and halved MD5 included. */
