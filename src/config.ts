@@ -73,6 +73,18 @@ export const settings = {
     purpose:
       'A directory whose files are secrets that recipes use: the file `pepper` is `$pepper`, the file `NAME` is `$secret_NAME`. A final line break does not count.',
   },
+  CANDIDATE_SCHEMES_FILE: {
+    read: file,
+    default: '',
+    purpose:
+      'A file of lines `COHORT = scheme, scheme`, with at most five schemes or recipes and `*` for every other cohort: what bare digests are tried as whose rows name no scheme. They are recorded as `candidates`. Set it for `load` and `sync` too.',
+  },
+  ALLOW_PLAINTEXT: {
+    read: oneOf('off', 'on'),
+    default: 'off',
+    purpose:
+      'Whether stored passwords that are no hashes may be compared: where `hash_scheme` is `plaintext`, or `password_hash` begins with `{noop}`, `{PLAIN}` or `{CLEARTEXT}`. Set it for `load` and `sync` too.',
+  },
   CHECK_THREADS: {
     read: whole(1, 64),
     default: 'cores',
@@ -140,6 +152,9 @@ export interface HashSettings {
   /** Text of RECIPES_FILE. */
   readonly recipes: string
   readonly secrets: ReadonlyMap<string, Buffer>
+  readonly plaintext: boolean
+  /** Text of CANDIDATE_SCHEMES_FILE. */
+  readonly candidates: string
 }
 
 export interface Config {
@@ -201,7 +216,12 @@ export function readConfig(environment: Environment, embeddedUrl?: string): Conf
     hookSecrets: new Map([['okta', complete.OKTA_HOOK_SECRETS]]),
     registration: complete.OKTA_REGISTRATION,
     registrationAttributes: complete.OKTA_REGISTRATION_ATTRIBUTES,
-    hashes: { recipes: complete.RECIPES_FILE, secrets: complete.HASH_SECRETS_DIR },
+    hashes: {
+      recipes: complete.RECIPES_FILE,
+      secrets: complete.HASH_SECRETS_DIR,
+      plaintext: complete.ALLOW_PLAINTEXT === 'on',
+      candidates: complete.CANDIDATE_SCHEMES_FILE,
+    },
     checkThreads: complete.CHECK_THREADS,
     refusalLimit: complete.THROTTLE_REFUSALS,
     refusalWindowSeconds: complete.THROTTLE_WINDOW_SECONDS,
@@ -211,6 +231,7 @@ export function readConfig(environment: Environment, embeddedUrl?: string): Conf
     warnings: [
       ...reader.warnings,
       ...(short ? ['OKTA_HOOK_SECRETS holds a value shorter than 32 characters'] : []),
+      ...(complete.ALLOW_PLAINTEXT === 'on' ? ['ALLOW_PLAINTEXT lets stored passwords be compared'] : []),
     ],
   }
 }
@@ -237,8 +258,10 @@ export function readHashSettings(environment: Environment): HashSettings {
   const reader = createReader(environment)
   const recipes = reader.read('RECIPES_FILE') ?? ''
   const secrets = reader.read('HASH_SECRETS_DIR') ?? new Map()
+  const plaintext = reader.read('ALLOW_PLAINTEXT') === 'on'
+  const candidates = reader.read('CANDIDATE_SCHEMES_FILE') ?? ''
   reader.finish()
-  return { recipes, secrets }
+  return { recipes, secrets, plaintext, candidates }
 }
 
 /** @param made values that we made ourselves and that therefore stand in no environment */

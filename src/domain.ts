@@ -22,6 +22,8 @@ export interface StoredHash {
   readonly salt: string | null
   readonly login: string
   readonly id: string
+  /** The row's, for schemes that are configured by cohort. */
+  readonly cohort?: string
 }
 
 export interface LegacyUser {

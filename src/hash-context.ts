@@ -1,12 +1,17 @@
 import { ConfigError, type HashSettings } from './config.ts'
+import { CandidatesFileError, readCandidatesFile } from './hashes/candidates-file.ts'
 import type { HashContext } from './hashes/context.ts'
 import { RecipesFileError, readRecipesFile } from './hashes/recipes-file.ts'
 
-/** The operator's recipes and secrets, for whatever reads stored hashes. Throws ConfigError. */
-export function hashContextOf({ recipes, secrets }: HashSettings): HashContext {
+/** The operator's recipes, secrets, permission and candidates, for whatever reads stored hashes. Throws ConfigError. */
+export function hashContextOf(settings: HashSettings): HashContext {
+  const { secrets, plaintext } = settings
   try {
-    return { recipes: readRecipesFile(recipes), secrets }
+    const recipes = readRecipesFile(settings.recipes)
+    return { recipes, secrets, plaintext, candidates: readCandidatesFile(settings.candidates, recipes) }
   } catch (error) {
+    if (error instanceof CandidatesFileError)
+      throw new ConfigError(`wrong settings:\n  CANDIDATE_SCHEMES_FILE, ${error.message}`)
     if (error instanceof RecipesFileError)
       throw new ConfigError(`wrong settings:\n  RECIPES_FILE, ${error.message}`)
     throw error

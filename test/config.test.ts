@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { ConfigError, readConfig, settings } from '../src/config.ts'
+import { ConfigError, readConfig, readHashSettings, settings } from '../src/config.ts'
 
 const TOKEN = 'admin-token-admin-token-admin-token'
 const SECRET = 'Bearer hook-secret-hook-secret-hook-secret'
@@ -37,6 +37,7 @@ test('defaults', () => {
     migratedGraceMs: 3_600_000,
     logLevel: 'info',
     tls: undefined,
+    hashes: { plaintext: false },
   })
 })
 
@@ -51,6 +52,15 @@ test('accounts that are narrow already are not narrowed', () => {
     { url: 'postgres://a/d' },
     { url: 'postgres://b/d' },
   ])
+})
+
+test('plain text is compared only when it is allowed, and the start warns of it', () => {
+  const config = readConfig({ ...complete, ALLOW_PLAINTEXT: 'on' })
+  expect(config.hashes.plaintext).toBe(true)
+  expect(config.warnings.join()).toContain('ALLOW_PLAINTEXT')
+  expect(readHashSettings({ ALLOW_PLAINTEXT: 'on' }).plaintext).toBe(true)
+  expect(readHashSettings({}).plaintext).toBe(false)
+  expect(complaint({ ...complete, ALLOW_PLAINTEXT: 'yes' })).toContain('ALLOW_PLAINTEXT must be one of')
 })
 
 test('several secrets, so that one can be rotated', () => {

@@ -93,6 +93,7 @@ function rowIn(row: FetchedRow): CopyRow {
       salt: row.salt,
       login: row.login ?? '',
       id: row.id,
+      cohort: row.cohort ?? 'default',
     },
     hashShared: row.hash_shared,
     saltShared: row.salt_shared,

@@ -123,6 +123,7 @@ async function classifyChunk(client: pg.Client, chunk: readonly CopiedUser[], de
       salt: user.salt,
       login: user.login ?? '',
       id: user.id,
+      cohort: user.cohort ?? 'default',
     }),
   )
   await client.query('truncate pg_temp.sync_chunk')

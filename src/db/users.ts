@@ -58,6 +58,7 @@ function userIn(row: FoundRow): LegacyUser | null {
       salt: row.salt,
       login: row.login,
       id: row.id,
+      cohort: row.cohort ?? 'default',
     },
     status: statusIn(row.status),
     cohort: row.cohort ?? 'default',

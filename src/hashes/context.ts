@@ -4,14 +4,20 @@ export interface HashContext {
   readonly recipes: ReadonlyMap<string, string>
   /** What `$secret_NAME` stands for. `$pepper` is the secret of the name `pepper`. */
   readonly secrets: ReadonlyMap<string, Buffer>
+  /** Stored passwords themselves may be compared, where the row says that they are that. */
+  readonly plaintext: boolean
+  /** By cohort, `*` for every other one: the schemes of digests whose rows name none. */
+  readonly candidates?: Candidates
 }
 
-export const NO_CONTEXT: HashContext = { recipes: new Map(), secrets: new Map() }
+export type Candidates = ReadonlyMap<string, readonly string[]>
+
+export const NO_CONTEXT: HashContext = { recipes: new Map(), secrets: new Map(), plaintext: false }
 
 /** The same after it has been copied to a thread: a Buffer arrives there as its bytes alone. */
-export function copiedContext({ recipes, secrets }: CopiedContext): HashContext {
+export function copiedContext({ secrets, ...rest }: CopiedContext): HashContext {
   return {
-    recipes,
+    ...rest,
     secrets: new Map(Array.from(secrets, ([name, bytes]) => [name, Buffer.from(bytes)])),
   }
 }
@@ -19,4 +25,6 @@ export function copiedContext({ recipes, secrets }: CopiedContext): HashContext 
 export interface CopiedContext {
   readonly recipes: ReadonlyMap<string, string>
   readonly secrets: ReadonlyMap<string, Uint8Array>
+  readonly plaintext: boolean
+  readonly candidates?: Candidates
 }

@@ -4,9 +4,9 @@ import type { HashFormat, ReadHash } from './format.ts'
 import { boundedBytes, derivedKeyHash, malformed, saltBytes, scrypt, wholeNumber } from './key-derivation.ts'
 
 /** The key of AES-256. */
-const DERIVED_BYTES = 32
+export const DERIVED_BYTES = 32
 /** Firebase's signer keys have 64 bytes; the stored hash is one of them encrypted. */
-const SIGNER_BYTES = { least: 16, most: 128 }
+export const SIGNER_BYTES = { least: 16, most: 128 }
 const MAX_LOG2 = 31
 const WHOLE = /^\$firescrypt\$ln=(\d{1,9}),r=(\d{1,9}),p=(\d{1,9})\$([^$]*)\$([^$]+)\$([^$]*)\$([^$]+)$/
 
@@ -59,11 +59,14 @@ function read(encoded: string): ReadHash {
     key,
     written: (_, otherKey) =>
       written(log2, width, lanes, Buffer.alloc(own.length, 'carryover'), otherKey, separator, signer),
-    finished: (derived) => {
-      const cipher = createCipheriv('aes-256-ctr', derived, Buffer.alloc(16))
-      return Buffer.concat([cipher.update(signerKey), cipher.final()])
-    },
+    finished: (derived) => enciphered(signerKey, derived),
   })
+}
+
+/** What is stored: the signer key under the derived key. */
+export function enciphered(signerKey: Buffer, derived: Buffer): Buffer {
+  const cipher = createCipheriv('aes-256-ctr', derived, Buffer.alloc(16))
+  return Buffer.concat([cipher.update(signerKey), cipher.final()])
 }
 
 function written(

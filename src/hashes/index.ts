@@ -1,20 +1,24 @@
 import type { StoredHash } from '../domain.ts'
 import { aix } from './aix.ts'
+import { anopeSha256 } from './anope-sha256.ts'
 import { argon2 } from './argon2.ts'
 import { argon2Django } from './argon2-django.ts'
 import { aspnetIdentity } from './aspnet-identity.ts'
 import { azureadSyncPph1 } from './azuread-sync-pph1.ts'
 import { bcrypt } from './bcrypt.ts'
 import { bcryptSha256 } from './bcrypt-sha256.ts'
+import { CANDIDATES, candidatesOf, readCandidates } from './candidates.ts'
 import { ciscoType8, ciscoType9 } from './cisco-crypt.ts'
 import { contained } from './contained.ts'
 import type { HashContext } from './context.ts'
 import { NO_CONTEXT } from './context.ts'
 import { bigcrypt, bsdiCrypt, crypt16, descrypt } from './des-crypt.ts'
 import { deviceDigests } from './device-digests.ts'
+import { djangoCrypt } from './django-crypt.ts'
 import { djangoSalted } from './django-salted.ts'
 import { cramMd5, digestMd5, dovecotScram, plainMd4 } from './dovecot.ts'
 import { bytesOfBase64, bytesOfHex } from './encodings.ts'
+import { firebaseScrypt } from './firebase-scrypt.ts'
 import { firebaseScryptKratos } from './firebase-scrypt-kratos.ts'
 import type { HashFormat, ReadHash } from './format.ts'
 import { HashError } from './format.ts'
@@ -50,6 +54,7 @@ import { pbkdf2Django } from './pbkdf2-django.ts'
 import { pbkdf2Passlib } from './pbkdf2-passlib.ts'
 import { pbkdf2Phc } from './pbkdf2-phc.ts'
 import { drupal7, phpass, phpassMd5Latin1 } from './phpass.ts'
+import { plaintext } from './plaintext.ts'
 import { postgresScram } from './postgres-scram.ts'
 import { readRecipe, recipeExample, recipeOfDigest } from './recipe.ts'
 import { digests } from './recipe-functions.ts'
@@ -122,6 +127,8 @@ export const formats: readonly HashFormat[] = [
   aspnetIdentity,
   werkzeug,
   djangoSalted,
+  djangoCrypt,
+  anopeSha256,
   pbkdf2Passlib,
   pbkdf2Phc,
   argon2Django,
@@ -146,6 +153,7 @@ export const formats: readonly HashFormat[] = [
   scryptDjango3rdparty,
   scryptHashcat,
   firebaseScryptKratos,
+  firebaseScrypt,
   magento,
   ...pbkdf2Containers,
   ciscoType8,
@@ -173,6 +181,7 @@ export const formats: readonly HashFormat[] = [
   sapG,
   scryptRaw,
   ...contained,
+  plaintext,
 ]
 
 /** The longest known format, SCRAM with several digests, takes about 400. */
@@ -193,7 +202,7 @@ const MARKER_START = /^[*!xnuld]/i
 export function readHash(stored: StoredHash, context: HashContext = NO_CONTEXT): ReadHash {
   const encoded = presentHash(stored.encoded)
   const scheme = stored.scheme?.trim() ?? ''
-  if (scheme === '') return detected(encoded).read(encoded, stored, context)
+  if (scheme === '') return readTold(encoded, stored, context)
   const format = formatNamed(scheme)
   if (format) return readClaimed(format, encoded, stored, context)
   const named = namedRecipe(scheme)
@@ -227,8 +236,16 @@ export function exampleStored(scheme: string, context: HashContext = NO_CONTEXT)
 /** Whether a name is taken, so that no recipe of the operator's may have it. */
 export function isSchemeName(name: string): boolean {
   return (
-    formatNamed(name) !== undefined || namedRecipe(name) !== undefined || recipeOfDigest(name) !== undefined
+    name === CANDIDATES ||
+    formatNamed(name) !== undefined ||
+    namedRecipe(name) !== undefined ||
+    recipeOfDigest(name) !== undefined
   )
+}
+
+/** The name of the format that a name or an alias stands for. */
+export function schemeName(name: string): string | undefined {
+  return formatNamed(name)?.name
 }
 
 export interface ListedScheme {
@@ -273,20 +290,23 @@ const told = formats.filter(({ byNameOnly }) => !byNameOnly)
 /** A store has one or two formats, so the one that fitted last is tried first. No other can fit the same string. */
 let fittedLast: HashFormat | undefined = told[0]
 
-function detected(encoded: string): HashFormat {
+function detected(encoded: string): HashFormat | undefined {
   if (fittedLast?.shape.test(encoded)) return fittedLast
   const format = told.find(({ shape }) => shape.test(encoded))
-  if (format) {
-    fittedLast = format
-    return format
-  }
-  if (isBareDigest(encoded)) {
-    throw new HashError(
-      'ambiguous',
-      'a digest alone fits many schemes: name the scheme or a recipe in hash_scheme',
-    )
-  }
-  throw new HashError('unrecognised', 'no known format has this shape')
+  if (format) fittedLast = format
+  return format
+}
+
+function readTold(encoded: string, stored: StoredHash, context: HashContext): ReadHash {
+  const format = detected(encoded)
+  if (format) return format.read(encoded, stored, context)
+  if (!isBareDigest(encoded)) throw new HashError('unrecognised', 'no known format has this shape')
+  const candidates = candidatesOf(stored, context.candidates)
+  if (candidates) return readCandidates(candidates, stored, (candidate) => readHash(candidate, context))
+  throw new HashError(
+    'ambiguous',
+    'a digest alone fits many schemes: name the scheme or a recipe in hash_scheme',
+  )
 }
 
 /** The lengths of every digest in use, MySQL 3.23 and halved MD5 included. */

@@ -12,7 +12,7 @@ import { readWrapped } from './wrapped.ts'
 import { gostYescrypt, scrypt7, yescrypt } from './yescrypt.ts'
 
 /** What the crypt(3) of some system writes. */
-const CRYPT: readonly HashFormat[] = [
+export const CRYPT: readonly HashFormat[] = [
   sha512crypt,
   sha256crypt,
   md5crypt,

@@ -1,11 +1,13 @@
 import type { StoredHash } from '../domain.ts'
 import { argon2 } from './argon2.ts'
 import { bcrypt } from './bcrypt.ts'
+import type { HashContext } from './context.ts'
 import { NO_CONTEXT } from './context.ts'
 import { enveloped } from './dispatched.ts'
 import type { HashFormat, ReadHash } from './format.ts'
 import { HashError } from './format.ts'
 import { malformed } from './key-derivation.ts'
+import { readPlaintext } from './plaintext.ts'
 import { springDigest } from './spring-digest.ts'
 import { springPbkdf2 } from './spring-pbkdf2.ts'
 import { springScrypt } from './spring-scrypt.ts'
@@ -35,25 +37,29 @@ const WHOLE = /^\{([A-Za-z0-9@_-]{1,32})\}(.*)$/s
 export function springDelegating(readAny: (stored: StoredHash) => ReadHash): HashFormat {
   const format: HashFormat = {
     name: 'spring-delegating',
-    note: 'every id of PasswordEncoderFactories but {noop}',
+    note: 'every id of PasswordEncoderFactories; {noop} is plaintext',
     example: `{bcrypt}${bcrypt.example}`,
     shape:
-      /^\{(?:bcrypt\}|noop\}|ldap\}|argon2(?:@\w{1,24})?\}\$argon2|pbkdf2(?:@\w{1,24})?\}[A-Za-z0-9+/=]+$|scrypt(?:@\w{1,24})?\}\$[0-9a-f]|sha256\}[0-9a-fA-F]{80}$|(?:MD[45]|SHA-1|SHA-256)\}\{)/,
+      /^\{(?:bcrypt\}|ldap\}|argon2(?:@\w{1,24})?\}\$argon2|pbkdf2(?:@\w{1,24})?\}[A-Za-z0-9+/=]+$|scrypt(?:@\w{1,24})?\}\$[0-9a-f]|sha256\}[0-9a-fA-F]{80}$|(?:MD[45]|SHA-1|SHA-256)\}\{)/,
     shapeByName: /^\{[A-Za-z0-9@_-]{1,32}\}/,
-    read: (encoded, stored) => {
+    read: (encoded, stored, context) => {
       const [, id, body] = WHOLE.exec(encoded) ?? []
       if (id === undefined || body === undefined) throw malformed('a Spring hash begins with an id in braces')
       const written = (inner: string) => `{${id}}${inner}`
-      return enveloped(readBody(id, { ...stored, encoded: body }, readAny), format.name, written)
+      return enveloped(readBody(id, { ...stored, encoded: body }, context, readAny), format.name, written)
     },
   }
   return format
 }
 
-function readBody(id: string, body: StoredHash, readAny: (stored: StoredHash) => ReadHash): ReadHash {
-  if (id === 'noop')
-    throw new HashError('unrecognised', '{noop} is the password itself, which is never compared')
+function readBody(
+  id: string,
+  body: StoredHash,
+  context: HashContext,
+  readAny: (stored: StoredHash) => ReadHash,
+): ReadHash {
   const encoded = body.encoded ?? ''
+  if (id === 'noop') return readPlaintext(encoded, context)
   if (id === 'ldap') return readAny({ ...body, scheme: null })
   const encoder = ENCODERS.get(id)
   if (!encoder)

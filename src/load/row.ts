@@ -115,6 +115,7 @@ export function rowReader(layout: Layout, defaultCohort: string, deps: RowDeps):
       salt: row.salt,
       login: row.login,
       id: row.id,
+      cohort: row.cohort,
     })
     row.scheme = classified.scheme
     row.defect = classified.usable ? null : classified.defect

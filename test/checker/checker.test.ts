@@ -55,6 +55,7 @@ test('the recipes and secrets of the operator reach the threads', async () => {
   const context = {
     recipes: new Map([['shop', 'bcrypt($pass.$pepper)']]),
     secrets: new Map([['pepper', Buffer.from('e0a1b2c3d4e5f60718293a4b5c6d7e8f')]]),
+    plaintext: false,
   }
   const hash = { encoded: '$2a$04$CCCCCCCCCCCCCCCCCCCCC.24By8Ha55MzYTVXhQ09I2aUXpvfq4kW', scheme: 'shop' }
   const checker = await checkerWith({ context })

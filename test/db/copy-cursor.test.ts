@@ -28,7 +28,7 @@ test('each row with its cohort, and whether others have the same hash or salt', 
   const rows = await everyRow()
   expect(rows[0]).toEqual({
     cohort: 'retail',
-    hash: { encoded: 'same', scheme: 'md5', salt: 's', login: 'a', id: '1' },
+    hash: { encoded: 'same', scheme: 'md5', salt: 's', login: 'a', id: '1', cohort: 'retail' },
     hashShared: true,
     saltShared: true,
   })

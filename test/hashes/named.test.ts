@@ -6,7 +6,11 @@ import type { Vector } from './vectors.ts'
 import { readVectors, unsalted } from './vectors.ts'
 
 const vectors = readVectors('named')
-const SECRETS = { recipes: new Map(), secrets: new Map([['pepper', Buffer.from('pepper')]]) }
+const SECRETS = {
+  recipes: new Map(),
+  secrets: new Map([['pepper', Buffer.from('pepper')]]),
+  plaintext: false,
+}
 
 test.for(vectors.filter(({ defect }) => defect === undefined))(
   '$stored.scheme: vector $id',

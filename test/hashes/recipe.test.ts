@@ -255,7 +255,7 @@ test.for([
   { scheme: 'hmac_md5($pepper,$pass)', same: 'hmac_md5($secret_pepper,$pass)' },
   { scheme: 'md5($salt.$salt2.$pass)', same: "md5('one'.'two:three'.$pass)" },
 ])('$scheme is $same', async ({ scheme, same }) => {
-  const context = { recipes: new Map(), secrets: new Map([['pepper', Buffer.from('p')]]) }
+  const context = { recipes: new Map(), secrets: new Map([['pepper', Buffer.from('p')]]), plaintext: false }
   const stored = (text: string) => ({ ...unsalted(MADE.get(same) ?? '', text), salt: 'one:two:three' })
   expect(await outcome(stored(same), 'password', context)).toBe(true)
   expect(await outcome(stored(scheme), 'password', context)).toBe(true)

@@ -15,7 +15,7 @@ test('names and recipes are read, and hash_scheme may name them', async () => {
     ['old-shop', 'md5($salt.$pass)'],
     ['shop2', 'bcrypt($pass.$pepper)'],
   ])
-  const context = { recipes, secrets: new Map() }
+  const context = { recipes, secrets: new Map(), plaintext: false }
   const stored = { ...unsalted('67a1e09bb1f83f5007dc119c14d663aa', 'Old-Shop'), salt: 'salt' }
   const read = readHash(stored, context)
   expect([read.scheme, read.decoy.scheme]).toEqual(['old-shop', 'old-shop'])

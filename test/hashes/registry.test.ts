@@ -5,7 +5,7 @@ import { HashError } from '../../src/hashes/format.ts'
 import { exampleStored, formats, listSchemes, readHash } from '../../src/hashes/index.ts'
 import { namedRecipes } from '../../src/hashes/named-recipes.ts'
 import { digests } from '../../src/hashes/recipe-functions.ts'
-import { unsalted } from './vectors.ts'
+import { ALLOWED, unsalted } from './vectors.ts'
 
 const MD5 = '5f4dcc3b5aa765d61d8327deb882cf99'
 const BCRYPT = '$2b$10$CarryoverCarryoverCarOnobodyKnowsAPasswordForThisHas.'
@@ -76,7 +76,23 @@ const cases: readonly Case[] = [
   { title: 'an unknown recipe', encoded: MD5, scheme: 'md6($pass)', result: 'bad-recipe' },
   { title: 'an unknown scheme', encoded: MD5, scheme: 'rot13', result: 'unknown-scheme' },
   { title: 'a name every object has', encoded: MD5, scheme: 'constructor', result: 'unknown-scheme' },
-  { title: 'plain text', encoded: 'hunter2', scheme: 'plain', result: 'unknown-scheme' },
+  ...['plain', 'plaintext'].map((scheme) => ({
+    title: `plain text under the name ${scheme}`,
+    encoded: 'hunter2',
+    scheme,
+    result: 'unknown-scheme',
+  })),
+  ...['{noop}hunter2', '{PLAIN}hunter2', '{CLEARTEXT}hunter2', '{plaintext}hunter2'].map((encoded) => ({
+    title: `${encoded.slice(0, -7)} and plain text`,
+    encoded,
+    result: 'unknown-scheme',
+  })),
+  {
+    title: '{noop} of Spring',
+    encoded: '{noop}hunter2',
+    scheme: 'spring-delegating',
+    result: 'unknown-scheme',
+  },
 ]
 
 test.for(cases)('$title: $result', ({ encoded, scheme = null, salt = null, result }) => {
@@ -100,8 +116,27 @@ test('the list names every scheme, and every example is one', () => {
   ])
   for (const { name, example, told } of listed) {
     const scheme = told === 'by its shape' ? null : name
-    expect(readAs({ ...exampleStored(name), encoded: example, scheme }, PEPPERED)).toBe(name)
+    expect(readAs({ ...exampleStored(name), encoded: example, scheme }, ALLOWED)).toBe(name)
   }
+})
+
+test('with permission plain text is compared where the row says that it is that, and nowhere else', async () => {
+  const allowed = { ...NO_CONTEXT, plaintext: true }
+  const password = Buffer.from('hunter2')
+  const matches = (encoded: string, scheme: string | null = null) =>
+    readHash(unsalted(encoded, scheme), allowed).matches(password)
+  expect(await matches('hunter2', 'plaintext')).toBe(true)
+  expect(await matches('{noop}hunter2')).toBe(true)
+  expect(await matches('{plain}hunter2')).toBe(true)
+  expect(await matches('{noop}hunter2', 'spring-delegating')).toBe(true)
+  expect(await matches('{noop}hunter2', 'plaintext')).toBe(false)
+  expect(await matches('{noop}Hunter2')).toBe(false)
+  expect(readAs(unsalted('hunter2'), allowed)).toBe('unrecognised')
+  expect(readAs(unsalted(MD5), allowed)).toBe('ambiguous')
+  expect(readAs(unsalted('{rot13}hunter2'), allowed)).toBe('unrecognised')
+  for (const scheme of ['md5', 'bcrypt'])
+    expect(readAs(unsalted('hunter2', scheme), allowed)).toBe('malformed')
+  expect(readAs(unsalted('{noop}', null), allowed)).toBe('malformed')
 })
 
 test.for([
@@ -115,8 +150,6 @@ test.for([
 ])('the first decoy of "$scheme" is read as $label', ({ scheme, label }) => {
   expect(readAs(exampleStored(scheme))).toBe(label)
 })
-
-const PEPPERED = { recipes: new Map(), secrets: new Map([['pepper', Buffer.from('pepper')]]) }
 
 function readAs(stored: Parameters<typeof readHash>[0], context = NO_CONTEXT): string {
   try {

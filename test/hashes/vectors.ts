@@ -12,6 +12,8 @@ interface Published {
   readonly salt?: string
   readonly login?: string
   readonly pepper?: string
+  /** Other secrets of the operator's, by name. */
+  readonly secrets?: Readonly<Record<string, string>>
   readonly password?: string
   readonly passwordHex?: string
   readonly expect: boolean
@@ -37,10 +39,24 @@ export function readVectors(name: string): readonly Vector[] {
   const file = new URL(`./vectors/${name}.json`, import.meta.url)
   const published: readonly Published[] = JSON.parse(readFileSync(file, 'utf8'))
   return published.map(
-    ({ id, encoded, scheme, salt, login, pepper, password, passwordHex, expect, policy, here, defect }) => ({
+    ({
+      id,
+      encoded,
+      scheme,
+      salt,
+      login,
+      pepper,
+      secrets,
+      password,
+      passwordHex,
+      expect,
+      policy,
+      here,
+      defect,
+    }) => ({
       id,
       stored: { encoded, scheme: scheme ?? null, salt: salt ?? null, login: login ?? '', id: '' },
-      context: contextOf(pepper),
+      context: contextOf(pepper === undefined ? secrets : { ...secrets, pepper }, name === 'plaintext'),
       password: passwordHex === undefined ? Buffer.from(password ?? '') : Buffer.from(passwordHex, 'hex'),
       expect: here?.expect ?? expect,
       bomb: policy === 'dos-limit',
@@ -49,10 +65,25 @@ export function readVectors(name: string): readonly Vector[] {
   )
 }
 
-function contextOf(pepper: string | undefined): HashContext {
-  if (pepper === undefined) return NO_CONTEXT
-  return { recipes: new Map(), secrets: new Map([['pepper', Buffer.from(pepper)]]) }
+function contextOf(secrets: Readonly<Record<string, string>> | undefined, plaintext: boolean): HashContext {
+  if (secrets === undefined && !plaintext) return NO_CONTEXT
+  const entries = Object.entries(secrets ?? {})
+  return {
+    recipes: new Map(),
+    secrets: new Map(entries.map(([secret, value]) => [secret, Buffer.from(value)])),
+    plaintext,
+  }
 }
+
+/** Whatever any scheme may need. */
+export const ALLOWED = contextOf(
+  {
+    pepper: 'pepper',
+    firebase_signer_key: Buffer.alloc(64, 'Y').toString('base64'),
+    firebase_salt_separator: 'Bw==',
+  },
+  true,
+)
 
 export function unsalted(encoded: string | null, scheme: string | null = null): StoredHash {
   return { encoded, scheme, salt: null, login: '', id: '' }

@@ -1,0 +1,62 @@
+import type { StoredHash } from '../domain.ts'
+import type { Candidates } from './context.ts'
+import type { ReadHash } from './format.ts'
+import { HashError } from './format.ts'
+
+/** What a hash of several candidate schemes is recorded as. */
+export const CANDIDATES = 'candidates'
+/** What one scheme may take at most, and so all of them together. */
+const MAX_MILLIS = 1500
+
+/** The schemes that the operator lists for the cohort of this row. */
+export function candidatesOf(
+  { cohort = 'default' }: StoredHash,
+  candidates: Candidates | undefined,
+): readonly string[] | undefined {
+  return candidates?.get(cohort) ?? candidates?.get('*')
+}
+
+/** One hash that matches when it does under any of these schemes. Those that cannot read the row are left out. */
+export function readCandidates(
+  schemes: readonly string[],
+  stored: StoredHash,
+  read: (stored: StoredHash) => ReadHash,
+): ReadHash {
+  const hashes = schemes.flatMap((scheme) => readOrNothing({ ...stored, scheme }, read))
+  if (hashes.length === 0)
+    throw new HashError('ambiguous', 'no candidate scheme of the cohort can read this digest')
+  const millis = hashes.reduce((sum, hash) => sum + hash.millis, 0)
+  if (millis > MAX_MILLIS)
+    throw new HashError('too-costly', `the candidates of a cohort may take at most ${MAX_MILLIS} ms together`)
+  const native = hashes.find((hash) => hash.native)?.native
+  return {
+    scheme: CANDIDATES,
+    millis,
+    // The salt stays, because it decides which schemes can read the row.
+    decoy: { ...stored, encoded: decoyDigest(stored.encoded ?? ''), login: '', id: '' },
+    ...(native && { native }),
+    matches: async (password) => {
+      let found = false
+      // Every one of them, so that the time does not tell which.
+      for (const hash of hashes) if (await hash.matches(password)) found = true
+      return found
+    },
+  }
+}
+
+function readOrNothing(stored: StoredHash, read: (stored: StoredHash) => ReadHash): readonly ReadHash[] {
+  try {
+    return [read(stored)]
+  } catch (error) {
+    if (error instanceof HashError) return []
+    throw error
+  }
+}
+
+/** A digest of the same length in the same digits. */
+function decoyDigest(encoded: string): string {
+  const [, prefix = '', digits] = /^(0x)?([0-9a-f]+)$/i.exec(encoded) ?? []
+  if (digits !== undefined) return prefix + '5a'.repeat(digits.length / 2)
+  const text = Buffer.alloc(Buffer.from(encoded, 'base64').length, 'Z').toString('base64')
+  return text.slice(0, encoded.length)
+}
