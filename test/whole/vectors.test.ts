@@ -1,0 +1,162 @@
+import { readdirSync } from 'node:fs'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import type { StoredHash } from '../../src/domain.ts'
+import { classify } from '../../src/hashes/classify.ts'
+import type { Vector } from '../hashes/vectors.ts'
+import { readVectors } from '../hashes/vectors.ts'
+import { type TestDatabase, testDatabase } from '../helpers/db.ts'
+import { startProcess } from '../helpers/process.ts'
+import { caller, passwordImport } from '../helpers/service.ts'
+import { type CsvUser, loadUsers } from '../helpers/users.ts'
+
+// Every vector as a user of the service. What is compared is the answer of the hook and the recorded outcome.
+
+/** Dearer ones would be most of the time; their checks are the same as those of their cheaper siblings. */
+const MOST_MILLIS = 400
+const DEARER = 12
+/** Two cores, and half a second for the dearest: nobody waits as long as the caller's clock allows. */
+const AT_ONCE = 4
+const ATTEMPTS = 5
+
+type Outcome = 'match' | 'mismatch' | 'unusable-hash'
+
+interface Case extends Vector {
+  readonly user: CsvUser
+  readonly email: string
+  readonly typed: string
+  readonly outcome: Outcome
+  readonly millis: number
+}
+
+const cases = readdirSync(new URL('../hashes/vectors/', import.meta.url))
+  .flatMap((file) => readVectors(file.replace('.json', '')))
+  .filter(({ defect, stored }) => defect === undefined && !isNobodys(stored))
+  .map(caseOf)
+const played = cases.filter(({ millis }) => millis <= MOST_MILLIS)
+
+let db: TestDatabase
+let directory: string
+
+beforeAll(async () => {
+  db = await testDatabase()
+  directory = await mkdtemp(join(tmpdir(), 'carryover-vectors-'))
+  await loadUsers(
+    db.url,
+    played.map(({ user }) => user),
+  )
+  // In a file an empty cell is no salt. A store that is read as a view tells the two apart.
+  const emptySalts = played.flatMap(({ stored, user }) => (stored.salt === '' ? [user.id] : []))
+  await db.owner.query(`update legacy.users set salt = '' where id = any($1)`, [emptySalts])
+})
+afterAll(async () => {
+  await rm(directory, { recursive: true })
+  await db.drop()
+})
+
+test('few vectors are too dear to be played, each outcome among them', () => {
+  expect(cases.length - played.length).toBeLessThanOrEqual(DEARER)
+  const counts = { match: 0, mismatch: 0, 'unusable-hash': 0 }
+  for (const { outcome } of played) counts[outcome] += 1
+  expect(counts.match).toBeGreaterThanOrEqual(1_000)
+  expect(counts.mismatch).toBeGreaterThanOrEqual(140)
+  expect(counts['unusable-hash']).toBeGreaterThanOrEqual(90)
+})
+
+// A service has one pepper, and vectors have several.
+test.for([...new Set(played.map(pepperOf))].map((pepper, at) => ({ pepper, at })))(
+  'every vector gets its verdict and leaves its outcome, service $at',
+  async ({ pepper }) => {
+    const mine = played.filter((one) => pepperOf(one) === pepper)
+    const secrets = await mkdtemp(join(directory, 'secrets-'))
+    if (pepper !== '') await writeFile(join(secrets, 'pepper'), Buffer.from(pepper, 'hex'))
+    const service = await startProcess(db.url, {
+      HASH_SECRETS_DIR: secrets,
+      THROTTLE_REFUSALS: '1000',
+    })
+    const post = caller(service.hooksUrl)
+    const wrong: string[] = []
+    const play = async (one: Case) => {
+      const verdict = await signIn(post, one)
+      if (verdict !== (one.outcome === 'match' ? 'VERIFIED' : 'UNVERIFIED'))
+        wrong.push(`${one.id}: ${verdict}`)
+    }
+    await eachOf(mine, play)
+    service.child.kill('SIGTERM')
+    expect(await service.ended).toBe(0)
+    expect(wrong).toEqual([])
+    const recorded = await outcomes()
+    expect(mine.filter(({ user, outcome }) => recorded.get(user.id) !== outcome).map(({ id }) => id)).toEqual(
+      [],
+    )
+  },
+)
+
+/** Cisco's password of the device itself, `enable`, is hashed without a name. A user has one. */
+function isNobodys({ scheme, login }: StoredHash): boolean {
+  return (scheme === 'cisco-asa' || scheme === 'cisco-pix') && login === ''
+}
+
+function caseOf(vector: Vector, at: number): Case {
+  const { stored, context, password, expect: expected } = vector
+  const classified = classify(stored, context)
+  const typed = textOf(password)
+  const email = `vector-${at}@vectors.example`
+  return {
+    ...vector,
+    email,
+    user: {
+      id: `vector-${at}`,
+      login: stored.login === '' ? `login-${at}` : stored.login,
+      email,
+      password_hash: stored.encoded ?? '',
+      hash_scheme: stored.scheme ?? '',
+      salt: stored.salt ?? '',
+    },
+    typed: typed ?? '',
+    outcome: expected && typed !== undefined ? 'match' : classified.usable ? 'mismatch' : 'unusable-hash',
+    millis: classified.usable ? classified.read.millis : 0,
+  }
+}
+
+/** What a person can have typed: nothing empty, no NUL, no more than 4 KiB, and nothing that is not Unicode. */
+function textOf(password: Buffer): string | undefined {
+  const text = password.toString('utf8')
+  const typable = Buffer.from(text).equals(password) && password.length > 0 && password.length <= 4096
+  return typable && !text.includes('\0') ? text : undefined
+}
+
+function pepperOf({ context }: Vector): string {
+  return context.secrets.get('pepper')?.toString('hex') ?? ''
+}
+
+/** The verdict, asked for again while the service has too much to do. */
+async function signIn(post: ReturnType<typeof caller>, { email, typed }: Case): Promise<string> {
+  // The passwords are public, and some are the stored hash itself: they are no canaries.
+  const body = passwordImport(email, '')
+  body.data.context.credential.password = typed
+  for (let attempt = 1; ; attempt += 1) {
+    const { status, json } = await post('/okta/password-import', body)
+    if (status === 200) return json.commands[0].value.credential
+    if (attempt === ATTEMPTS) return `status ${status}`
+    await new Promise((waited) => setTimeout(waited, 200 * attempt))
+  }
+}
+
+/** A few at once. */
+async function eachOf<Item>(items: readonly Item[], work: (item: Item) => Promise<void>): Promise<void> {
+  const queue = [...items]
+  const worker = async () => {
+    for (let item = queue.shift(); item !== undefined; item = queue.shift()) await work(item)
+  }
+  await Promise.all(Array.from({ length: AT_ONCE }, worker))
+}
+
+async function outcomes(): Promise<ReadonlyMap<string, string>> {
+  const { rows } = await db.owner.query<{ user_id: string; verdict: string }>(
+    'select user_id, verdict from carryover.outcomes where user_id is not null',
+  )
+  return new Map(rows.map(({ user_id, verdict }) => [user_id, verdict]))
+}
