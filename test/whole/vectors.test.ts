@@ -68,6 +68,7 @@ test('few vectors are too dear to be played, each outcome among them', () => {
 // A service has one pepper, and vectors have several.
 test.for([...new Set(played.map(pepperOf))].map((pepper, at) => ({ pepper, at })))(
   'every vector gets its verdict and leaves its outcome, service $at',
+  { timeout: 180_000 },
   async ({ pepper }) => {
     const mine = played.filter((one) => pepperOf(one) === pepper)
     const secrets = await mkdtemp(join(directory, 'secrets-'))
