@@ -48,7 +48,8 @@ recipe. Where a vector is a published one, its project is named.
 ${schemeRows()}
 
 A bare digest in hex or base64 is never guessed: 32 hex digits alone fit more than ten schemes, and a wrong guess would refuse
-right passwords. Such a row without \`hash_scheme\` is counted as unverifiable (\`ambiguous\`).
+right passwords. Such a row without \`hash_scheme\` is counted as unverifiable (\`ambiguous\`), unless \`CANDIDATE_SCHEMES_FILE\`
+lists schemes to try for its cohort.
 
 ## Recipes
 

@@ -13,7 +13,11 @@ const NOBODYS_PASSWORD = Buffer.from('no vector has this password, so nothing ma
 const SEED = 0x5eed
 /** Reading all of them takes about a quarter of this on two busy cores; a pattern that backtracks would take far more. */
 const MOST_READING_MILLIS = 60_000
-const PEPPERED: HashContext = { recipes: new Map(), secrets: new Map([['pepper', Buffer.from('pepper')]]) }
+const PEPPERED: HashContext = {
+  recipes: new Map(),
+  secrets: new Map([['pepper', Buffer.from('pepper')]]),
+  plaintext: false,
+}
 
 test(`${INPUTS} mutants are read or refused, and none matches`, async () => {
   const random = mulberry32(SEED)

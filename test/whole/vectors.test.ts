@@ -65,16 +65,23 @@ test('few vectors are too dear to be played, each outcome among them', () => {
   expect(counts['unusable-hash']).toBeGreaterThanOrEqual(90)
 })
 
-// A service has one pepper, and vectors have several.
-test.for([...new Set(played.map(pepperOf))].map((pepper, at) => ({ pepper, at })))(
+// A service has one set of secrets, and vectors have several.
+test.for(
+  [...new Map(played.map((one) => [settingsOf(one), one.context])).entries()].map(([key, context], at) => ({
+    key,
+    context,
+    at,
+  })),
+)(
   'every vector gets its verdict and leaves its outcome, service $at',
   { timeout: 180_000 },
-  async ({ pepper }) => {
-    const mine = played.filter((one) => pepperOf(one) === pepper)
+  async ({ key, context }) => {
+    const mine = played.filter((one) => settingsOf(one) === key)
     const secrets = await mkdtemp(join(directory, 'secrets-'))
-    if (pepper !== '') await writeFile(join(secrets, 'pepper'), Buffer.from(pepper, 'hex'))
+    for (const [name, value] of context.secrets) await writeFile(join(secrets, name), value)
     const service = await startProcess(db.url, {
       HASH_SECRETS_DIR: secrets,
+      ALLOW_PLAINTEXT: context.plaintext ? 'on' : 'off',
       THROTTLE_REFUSALS: '1000',
     })
     const post = caller(service.hooksUrl)
@@ -129,8 +136,12 @@ function textOf(password: Buffer): string | undefined {
   return typable && !text.includes('\0') ? text : undefined
 }
 
-function pepperOf({ context }: Vector): string {
-  return context.secrets.get('pepper')?.toString('hex') ?? ''
+/** The same for vectors that one service can play. */
+function settingsOf({ context }: Vector): string {
+  return JSON.stringify([
+    ...[...context.secrets].map(([name, value]) => [name, value.toString('hex')]),
+    context.plaintext,
+  ])
 }
 
 /** The verdict, asked for again while the service has too much to do. */
