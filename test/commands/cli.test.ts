@@ -226,6 +226,7 @@ test('serve --embedded keeps its data', async () => {
       },
       stdio: ['ignore', 'ignore', 'pipe'],
     })
+    process.once('exit', () => child.kill('SIGKILL'))
     let said = ''
     const url = await new Promise<string>((up) =>
       child.stderr.on('data', (chunk: Buffer) => {

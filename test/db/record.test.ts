@@ -112,18 +112,20 @@ describe('looking up', () => {
       `insert into legacy.users (id, login) select 'x' || n, 'x' || n from generate_series(1, 20000) n`,
     )
     // What this connection has not reported yet, so only the difference counts.
-    const scans = async () =>
+    const rowsRead = async () =>
       (
         await db.owner.query(
-          `select seq_scan::int from pg_stat_xact_user_tables where relid = 'legacy.users'::regclass`,
+          `select (seq_tup_read + idx_tup_fetch)::int as read from pg_stat_xact_user_tables where relid = 'legacy.users'::regclass`,
         )
-      ).rows[0].seq_scan
+      ).rows[0].read
     await db.owner.query('begin')
-    const before = await scans()
-    await db.owner.query(`select * from carryover.find_users(array['x777', 'nobody'], '1 s')`)
-    const after = await scans()
+    const before = await rowsRead()
+    await db.owner.query(
+      `select * from carryover.find_users(array['x777', 'nobody', 'bob@example.com'], '1 s')`,
+    )
+    const after = await rowsRead()
     await db.owner.query('rollback')
-    expect(after - before).toBe(0)
+    expect(after - before).toBeLessThan(10)
   })
 })
 
