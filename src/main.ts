@@ -20,7 +20,7 @@ import { createDiagnosis, type Diagnosis } from './hooks/diagnose.ts'
 import { createGate } from './hooks/gate.ts'
 import type { VerdictRecord } from './hooks/judge.ts'
 import { hookRoutes } from './hooks/routes.ts'
-import { listen } from './http.ts'
+import { type Listener, listen } from './http.ts'
 import { lookupName } from './input.ts'
 import type { Log } from './log.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
@@ -126,14 +126,28 @@ export async function startService(config: Config, log: Log): Promise<Service> {
   })
 
   let stopping = false
-  const hooks = await listen(createHooksApp(routes, { log, metrics }).fetch, {
+  const bound: Listener[] = []
+  // An address that is taken must end the process, and threads and connections would keep it alive.
+  const bind: typeof listen = async (fetch, options) => {
+    try {
+      const listener = await listen(fetch, options)
+      bound.push(listener)
+      return listener
+    } catch (error) {
+      clearInterval(refreshing)
+      await Promise.all(bound.map((listener) => listener.close(0)))
+      await endAll()
+      throw error
+    }
+  }
+  const hooks = await bind(createHooksApp(routes, { log, metrics }).fetch, {
     address: config.hooksListen,
     tls: config.tls,
     headersWithin: 2_000,
     requestWithin: 4_000,
     maxConnections: 2_048,
   })
-  const admin = await listen(
+  const admin = await bind(
     createAdminApp({
       tokens: config.adminTokens,
       counts: async () => ({

@@ -1,4 +1,6 @@
+import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
+import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -160,6 +162,21 @@ describe('serve refuses to start', () => {
   test('without a database, with a sentence that names both ways', async () => {
     const { code, err } = await runCommand(['serve'], settings)
     expect([code, err]).toEqual([2, expect.stringMatching(/DATABASE_URL.*--embedded DIR/)])
+  })
+
+  test('on an address that is taken, whichever of the two, and ends', async () => {
+    const taken = createServer().listen(0, '127.0.0.1')
+    await once(taken, 'listening')
+    const address = `127.0.0.1:${(taken.address() as AddressInfo).port}`
+    for (const name of ['HOOKS_LISTEN', 'ADMIN_LISTEN']) {
+      const { code, err } = await runCommand(['serve'], {
+        ...settings,
+        DATABASE_URL: db.url,
+        [name]: address,
+      })
+      expect([code, err]).toEqual([1, expect.stringContaining('EADDRINUSE')])
+    }
+    taken.close()
   })
 
   test('on an older schema', async () => {
