@@ -41,8 +41,3 @@ export function bytesOfAb64(text: string): Buffer | null {
 export function ab64(bytes: Uint8Array): string {
   return unpadded(Buffer.from(bytes).toString('base64')).replaceAll('+', '.')
 }
-
-/** A view of the same bytes with the methods of Buffer. */
-export function bufferOf(bytes: Uint8Array): Buffer {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length)
-}
