@@ -90,6 +90,12 @@ export const settings = {
     default: 'cores',
     purpose: 'Threads that check passwords.',
   },
+  CHECK_MEMORY_MIB: {
+    read: whole(64, 65_536),
+    default: '512',
+    purpose:
+      'What the Argon2 and scrypt checks that run at the same time may take together. A hash that needs more is `too-costly`. Set it for `load` and `sync` too.',
+  },
   THROTTLE_REFUSALS: {
     read: whole(1, 1000),
     default: '10',
@@ -170,6 +176,8 @@ export interface Config {
   readonly registrationAttributes: readonly string[]
   readonly hashes: HashSettings
   readonly checkThreads: number
+  /** Bytes. */
+  readonly checkMemory: number
   readonly refusalLimit: number
   readonly refusalWindowSeconds: number
   readonly migratedGraceMs: number
@@ -223,6 +231,7 @@ export function readConfig(environment: Environment, embeddedUrl?: string): Conf
       candidates: complete.CANDIDATE_SCHEMES_FILE,
     },
     checkThreads: complete.CHECK_THREADS,
+    checkMemory: complete.CHECK_MEMORY_MIB * 2 ** 20,
     refusalLimit: complete.THROTTLE_REFUSALS,
     refusalWindowSeconds: complete.THROTTLE_WINDOW_SECONDS,
     migratedGraceMs: complete.MIGRATED_GRACE_SECONDS * 1_000,

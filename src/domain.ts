@@ -61,6 +61,16 @@ export interface Attempt {
   readonly requestId: string | null
   /** Moment on the monotonic clock (`performance.now()`) after which nobody listens for the answer. */
   readonly deadline: number
+  /** Aborted when the caller has hung up. */
+  readonly caller?: AbortSignal
+}
+
+/** Who wants to know whether a password is right. */
+export interface Asker {
+  /** Whose password it is. Many checks of one subject do not keep those of others waiting. */
+  readonly subject?: string
+  /** Aborted when nobody waits for the answer any more: a check that has not begun is then not done. */
+  readonly caller?: AbortSignal | undefined
 }
 
 /**

@@ -57,6 +57,7 @@ export type LogEvent =
   | { event: 'hash-unusable'; userId: string; scheme: string; defect: Defect }
   | { event: 'database-lost'; pool: string; code: string }
   | { event: 'common-scheme-unknown'; code: string }
+  | { event: 'thread-lost'; reason: 'crashed' | 'overran' }
   | { event: 'native-library-broken'; library: string }
   | { event: 'crash'; code: string }
 
@@ -76,6 +77,7 @@ const levels: Record<LogEvent['event'], Level> = {
   'hash-unusable': 'error',
   'database-lost': 'warn',
   'common-scheme-unknown': 'warn',
+  'thread-lost': 'error',
   'native-library-broken': 'error',
   crash: 'error',
 }

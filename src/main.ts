@@ -1,6 +1,6 @@
 import { createAdminApp } from './admin/app.ts'
 import { createHooksApp } from './app.ts'
-import { createChecker } from './checker/checker.ts'
+import { type CheckerEvents, createChecker } from './checker/checker.ts'
 import type { Config, DatabaseAccount } from './config.ts'
 import { type Database, openDatabase } from './db/client.ts'
 import { readCounts } from './db/counts.ts'
@@ -45,7 +45,12 @@ export async function startService(config: Config, log: Log): Promise<Service> {
   const hooksDatabase = open('hooks', config.hooksDatabase, 8, log)
   const adminDatabase = open('admin', config.adminDatabase, 2, log)
   const context = hashContextOf(config.hashes)
-  const checker = createChecker({ threads: config.checkThreads, context })
+  const checker = createChecker({
+    threads: config.checkThreads,
+    memory: config.checkMemory,
+    context,
+    events: checkerEvents(metrics, log),
+  })
   const endAll = async () => {
     await checker.close()
     await Promise.all([hooksDatabase.end(), adminDatabase.end()])
@@ -56,7 +61,7 @@ export async function startService(config: Config, log: Log): Promise<Service> {
     await endAll()
     throw error
   }
-  metrics.checksWaiting(() => checker.queued())
+  metrics.watchChecker(checker)
 
   const decoys = createDecoys(
     (scheme) => exampleStored(scheme, context),
@@ -75,10 +80,10 @@ export async function startService(config: Config, log: Log): Promise<Service> {
 
   const find = userFinder(hooksDatabase, config.refusalWindowSeconds)
   const propose = outcomeRecorder(hooksDatabase, config.refusalLimit, config.refusalWindowSeconds)
-  const check: typeof checker.check = async (stored, password, deadline) => {
+  const check: typeof checker.check = async (...question) => {
     const end = metrics.checkSeconds.startTimer()
     try {
-      return await checker.check(stored, password, deadline)
+      return await checker.check(...question)
     } finally {
       end()
     }
@@ -181,6 +186,22 @@ export async function startService(config: Config, log: Log): Promise<Service> {
       await admin.close(0)
       await endAll()
       log({ event: 'stopped' })
+    },
+  }
+}
+
+function checkerEvents(metrics: Metrics, log: Log): CheckerEvents {
+  return {
+    ran: (scheme, predicted, taken, company) => {
+      const labels = { scheme: metrics.schemeLabel(scheme), checks: company }
+      metrics.checkRunSeconds.observe(labels, taken / 1_000)
+      metrics.checkPredictedSeconds.set(labels, predicted / 1_000)
+    },
+    waited: (millis) => metrics.checkWaitSeconds.observe(millis / 1_000),
+    shed: (scheme) => metrics.checksShed.inc({ scheme: metrics.schemeLabel(scheme) }),
+    threadLost: (reason) => {
+      metrics.threadsLost.inc({ reason })
+      log({ event: 'thread-lost', reason })
     },
   }
 }

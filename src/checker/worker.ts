@@ -5,16 +5,21 @@ import { copiedContext } from '../hashes/context.ts'
 import { HashError } from '../hashes/format.ts'
 import { readHash } from '../hashes/index.ts'
 import { asFailure } from './failure.ts'
-import type { Answer, Question } from './messages.ts'
+import type { Answer, Check, Finding, Question } from './messages.ts'
 
 const context = copiedContext(workerData)
 
 /** The thread: one question at a time, one answer for each. */
-async function answerTo({ stored, password }: Question): Promise<Answer> {
+async function answerTo(checks: Question): Promise<Answer> {
+  const started = performance.now()
+  const findings: Finding[] = []
+  for (const check of checks) findings.push(await find(check))
+  return { kind: 'answered', findings, millis: performance.now() - started }
+}
+
+async function find({ stored, password }: Check): Promise<Finding> {
   try {
-    const started = performance.now()
-    const matches = await readHash(stored, context).matches(password)
-    return { kind: 'verdict', matches, millis: performance.now() - started }
+    return { kind: 'verdict', matches: await readHash(stored, context).matches(password) }
   } catch (error) {
     if (error instanceof HashError) return { kind: 'unusable', defect: error.defect }
     const { code, detail } = asFailure(error)
@@ -29,4 +34,4 @@ const port = parentPort
 port.on('message', async (question: Question) => {
   port.postMessage(await answerTo(question))
 })
-port.postMessage({ kind: 'ready' } satisfies Answer)
+port.postMessage({ kind: 'ready', slowness: 1 } satisfies Answer)

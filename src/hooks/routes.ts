@@ -83,7 +83,8 @@ async function answerAttempt(
   const started = performance.now()
   const question = await readBody(request, hook.schema)
   const requestId = loggableId(question.requestId)
-  const attempt = { ...question, requestId, dialect, hook: hook.name, deadline }
+  const caller = request.signal
+  const attempt = { ...question, requestId, dialect, hook: hook.name, deadline, caller }
   const { verdict, user, scheme } = await judge(attempt, {
     ...deps,
     notice: (seen) => {

@@ -101,8 +101,8 @@ describe('when there is more work than time', () => {
 
   test('a check whose deadline passes in the queue leaves it then', async () => {
     const checker = await checkerWith({ script: fixture() })
-    const slow = checker.check(stored(BCRYPT, 'slow'), Buffer.from('x'), inMillis(5000))
-    const waiting = checker.check(stored(BCRYPT, 'quick'), Buffer.from('x'), inMillis(100))
+    const slow = checker.check(stored(BCRYPT_10, 'slow'), Buffer.from('x'), inMillis(5000))
+    const waiting = checker.check(stored(BCRYPT_10, 'quick'), Buffer.from('x'), inMillis(200))
     expect(checker.queued()).toBe(1)
     await expect(waiting).rejects.toSatisfy((error) => codeOf(error) === 'overloaded')
     expect([checker.busy(), checker.queued()]).toEqual([1, 0])
@@ -169,6 +169,81 @@ test.for([
   const checker = await checkerWith({ script: fixture() })
   const failing = checker.check(stored(BCRYPT, act), Buffer.from('x'), inMillis(5000))
   await expect(failing).rejects.toSatisfy((error) => detailOf(error) === expected)
+})
+
+describe('who waits for whom', () => {
+  const settledOrder = async (checks: readonly [string, Promise<unknown>][]) => {
+    const order: string[] = []
+    await Promise.all(checks.map(([name, check]) => check.finally(() => order.push(name))))
+    return order
+  }
+
+  test('a brief check does not wait behind dear ones', async () => {
+    const checker = await checkerWith({ script: fixture() })
+    const dear = () => checker.check(stored(BCRYPT_10, 'slow'), Buffer.from('x'), inMillis(5000))
+    const brief = () => checker.check(stored(BCRYPT, 'quick'), Buffer.from('x'), inMillis(5000))
+    const order = await settledOrder([
+      ['dear', dear()],
+      ['dear', dear()],
+      ['brief', brief()],
+    ])
+    expect(order).toEqual(['brief', 'dear', 'dear'])
+  })
+
+  test('dear checks do not wait behind brief ones', async () => {
+    const checker = await checkerWith({ script: fixture() })
+    const brief = () => checker.check(stored(BCRYPT, 'slow'), Buffer.from('x'), inMillis(5000))
+    const dear = () => checker.check(stored(BCRYPT_10, 'quick'), Buffer.from('x'), inMillis(5000))
+    const order = await settledOrder([
+      ['brief', brief()],
+      ['brief', brief()],
+      ['brief', brief()],
+      ['dear', dear()],
+    ])
+    expect(order.indexOf('dear')).toBeLessThan(order.length - 1)
+  })
+
+  test('many checks of one login leave room for the others', async () => {
+    const checker = await checkerWith({ script: fixture() })
+    const check = (subject: string) =>
+      checker.check(stored(BCRYPT_10, 'slow'), Buffer.from('x'), inMillis(10_000), { subject })
+    const order = await settledOrder([
+      ...Array.from({ length: 5 }, (): [string, Promise<unknown>] => ['flooded', check('flooded')]),
+      ['other', check('other')],
+    ])
+    expect(order).toEqual(['flooded', 'flooded', 'other', 'flooded', 'flooded', 'flooded'])
+  })
+
+  test('what nobody waits for any more is not checked', async () => {
+    const checker = await checkerWith({ script: fixture() })
+    const gone = new AbortController()
+    const check = (caller?: AbortSignal) =>
+      checker.check(stored(BCRYPT_10, 'slow'), Buffer.from('x'), inMillis(5000), { caller })
+    const running = check()
+    const waiting = check(gone.signal)
+    gone.abort()
+    await expect(waiting).rejects.toSatisfy((error) => detailOf(error) === 'overloaded caller-gone')
+    expect([checker.busy(), checker.queued()]).toEqual([1, 0])
+    expect(await running).toBe(true)
+    await expect(check(gone.signal)).rejects.toSatisfy((error) => codeOf(error) === 'overloaded')
+  })
+})
+
+test('a thread that hangs is replaced, its check fails, and the next one is done', async () => {
+  const lost: string[] = []
+  const events = { threadLost: (reason: string) => lost.push(reason) }
+  const checker = await checkerWith({ script: fixture(), events })
+  const hanging = checker.check(stored(BCRYPT, 'hang'), Buffer.from('x'), inMillis(20_000))
+  await expect(hanging).rejects.toSatisfy((error) => detailOf(error) === 'unavailable thread-overran')
+  expect(await checker.check(stored(BCRYPT, 'quick'), Buffer.from('x'), inMillis(5000))).toBe(true)
+  expect([lost, checker.busy()]).toEqual([['overran'], 0])
+})
+
+test('the cohort of a row reaches the thread', async () => {
+  const checker = await checkerWith({ script: fixture() })
+  const row = (cohort: string) => ({ ...stored(BCRYPT, 'cohort-known'), cohort })
+  expect(await checker.check(row('retail'), Buffer.from('x'), inMillis(5000))).toBe(true)
+  expect(await checker.check(row('staff'), Buffer.from('x'), inMillis(5000))).toBe(false)
 })
 
 describe('close', () => {
