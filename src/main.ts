@@ -20,7 +20,7 @@ import { createDiagnosis, type Diagnosis } from './hooks/diagnose.ts'
 import { createGate } from './hooks/gate.ts'
 import type { VerdictRecord } from './hooks/judge.ts'
 import { hookRoutes } from './hooks/routes.ts'
-import { type Listener, listen } from './http.ts'
+import { fetchHandler, type Listener, listen } from './http.ts'
 import { lookupName } from './input.ts'
 import type { Log } from './log.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
@@ -133,9 +133,9 @@ export async function startService(config: Config, log: Log): Promise<Service> {
   let stopping = false
   const bound: Listener[] = []
   // An address that is taken must end the process, and threads and connections would keep it alive.
-  const bind: typeof listen = async (fetch, options) => {
+  const bind: typeof listen = async (handler, options) => {
     try {
-      const listener = await listen(fetch, options)
+      const listener = await listen(handler, options)
       bound.push(listener)
       return listener
     } catch (error) {
@@ -145,7 +145,7 @@ export async function startService(config: Config, log: Log): Promise<Service> {
       throw error
     }
   }
-  const hooks = await bind(createHooksApp(routes, { log, metrics }).fetch, {
+  const hooks = await bind(createHooksApp(routes, { log, metrics }), {
     address: config.hooksListen,
     tls: config.tls,
     headersWithin: 2_000,
@@ -153,17 +153,19 @@ export async function startService(config: Config, log: Log): Promise<Service> {
     maxConnections: 2_048,
   })
   const admin = await bind(
-    createAdminApp({
-      tokens: config.adminTokens,
-      counts: async () => ({
-        ...(await readCounts(adminDatabase)),
-        ...(diagnosis && { mismatchVariants: diagnosis.counts() }),
-      }),
-      histories: (name) => readHistories(adminDatabase, name),
-      ready: async () => !stopping && (await canAnswer(hooksDatabase, checker, decoys.current())),
-      log,
-      metrics,
-    }).fetch,
+    fetchHandler(
+      createAdminApp({
+        tokens: config.adminTokens,
+        counts: async () => ({
+          ...(await readCounts(adminDatabase)),
+          ...(diagnosis && { mismatchVariants: diagnosis.counts() }),
+        }),
+        histories: (name) => readHistories(adminDatabase, name),
+        ready: async () => !stopping && (await canAnswer(hooksDatabase, checker, decoys.current())),
+        log,
+        metrics,
+      }).fetch,
+    ),
     { address: config.adminListen, headersWithin: 5_000, requestWithin: 15_000, maxConnections: 32 },
   )
   const active = [...config.hookSecrets.keys()]

@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks'
-import type { StoredHash } from '../domain.ts'
+import type { Caller, StoredHash } from '../domain.ts'
 import { Failure } from '../errors.ts'
 import type { Cost, Estimates } from './estimates.ts'
 import type { Finding } from './messages.ts'
@@ -29,8 +29,7 @@ export interface Work {
   readonly memory: number
   /** Whose check it is, so that many of one do not keep the others waiting. */
   readonly subject: string
-  /** Aborted when nobody waits for the answer any more. */
-  readonly caller: AbortSignal | undefined
+  readonly caller: Caller | undefined
 }
 
 export interface Forecast {
@@ -187,10 +186,10 @@ export function createPool({ threads, memory, start, estimates, events }: PoolOp
     const gone = giveUp('caller-gone')
     const left = Math.min(LONGEST_TIMER_MS, Math.max(0, job.deadline - performance.now()))
     const timer = setTimeout(giveUp('queue'), left)
-    job.caller?.addEventListener('abort', gone, { once: true })
+    const forget = job.caller?.onceGone(gone)
     job.stopWaiting = () => {
       clearTimeout(timer)
-      job.caller?.removeEventListener('abort', gone)
+      forget?.()
     }
     job.queue.add(job)
   }
@@ -215,7 +214,7 @@ export function createPool({ threads, memory, start, estimates, events }: PoolOp
   }
 
   function isInTime({ deadline, cost, caller }: Job, company: number): boolean {
-    return caller?.aborted !== true && performance.now() + estimates.of(cost, company) <= deadline
+    return caller?.hasGone() !== true && performance.now() + estimates.of(cost, company) <= deadline
   }
 
   /** The jobs of the next call, taken from their queue. */

@@ -6,7 +6,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import { argon2Loads } from '../../src/checker/argon2-loads.ts'
 import type { Checker, CheckerOptions } from '../../src/checker/checker.ts'
 import { createChecker } from '../../src/checker/checker.ts'
-import type { StoredHash } from '../../src/domain.ts'
+import type { Caller, StoredHash } from '../../src/domain.ts'
 import { Failure } from '../../src/errors.ts'
 import { HashError } from '../../src/hashes/format.ts'
 
@@ -216,16 +216,25 @@ describe('who waits for whom', () => {
 
   test('what nobody waits for any more is not checked', async () => {
     const checker = await checkerWith({ script: fixture() })
-    const gone = new AbortController()
-    const check = (caller?: AbortSignal) =>
+    let gone = false
+    let leave = () => {}
+    const caller: Caller = {
+      hasGone: () => gone,
+      onceGone: (act) => {
+        leave = act
+        return () => {}
+      },
+    }
+    const check = (caller?: Caller) =>
       checker.check(stored(BCRYPT_10, 'slow'), Buffer.from('x'), inMillis(5000), { caller })
     const running = check()
-    const waiting = check(gone.signal)
-    gone.abort()
+    const waiting = check(caller)
+    gone = true
+    leave()
     await expect(waiting).rejects.toSatisfy((error) => detailOf(error) === 'overloaded caller-gone')
     expect([checker.busy(), checker.queued()]).toEqual([1, 0])
     expect(await running).toBe(true)
-    await expect(check(gone.signal)).rejects.toSatisfy((error) => codeOf(error) === 'overloaded')
+    await expect(check(caller)).rejects.toSatisfy((error) => codeOf(error) === 'overloaded')
   })
 })
 
