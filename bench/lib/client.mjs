@@ -59,6 +59,11 @@ export async function openConnection(url) {
   }
 }
 
+/** There was more work than time, or something else that is no verdict. */
+export const isRefusal = ({ status }) => status === 429 || status === 503
+/** A caller that asks again at once would only take time from the others. */
+const AFTER_REFUSAL_MS = 100
+
 /** Connections that are kept while nothing is sent on them. */
 function connectionPool(url) {
   const idle = []
@@ -81,21 +86,24 @@ function connectionPool(url) {
 export async function closedLoop(url, { callers, seconds, bytesOf, isRight }) {
   const pool = connectionPool(url)
   let number = 0
-  let right = 0
-  let wrong = 0
+  const count = { right: 0, refused: 0, wrong: 0 }
   const started = performance.now()
   const end = started + seconds * 1_000
   const caller = async () => {
     while (performance.now() < end) {
       const mine = number++
-      if (isRight(await pool.send(bytesOf(mine)), mine)) right++
-      else wrong++
+      const answer = await pool.send(bytesOf(mine))
+      if (isRefusal(answer)) {
+        count.refused++
+        await new Promise((resolve) => setTimeout(resolve, AFTER_REFUSAL_MS))
+      } else if (isRight(answer, mine)) count.right++
+      else count.wrong++
     }
   }
   await Promise.all(Array.from({ length: callers }, caller))
   const elapsed = (performance.now() - started) / 1_000
   pool.close()
-  return { rate: right / elapsed, right, wrong }
+  return { rate: count.right / elapsed, ...count }
 }
 
 /**
