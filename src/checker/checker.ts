@@ -1,12 +1,13 @@
 import { performance } from 'node:perf_hooks'
 import type { StoredHash } from '../domain.ts'
 import { Failure } from '../errors.ts'
+import type { Argon2Library } from '../hashes/argon2-library.ts'
+import { argon2Libraries } from '../hashes/argon2-library.ts'
 import type { HashContext } from '../hashes/context.ts'
 import { NO_CONTEXT } from '../hashes/context.ts'
 import type { ReadHash } from '../hashes/format.ts'
 import { HashError } from '../hashes/format.ts'
 import { readHash } from '../hashes/index.ts'
-import { argon2Loads } from './argon2-loads.ts'
 import { createEstimates } from './estimates.ts'
 import { asFailure } from './failure.ts'
 import { createPool, ownMemory } from './pool.ts'
@@ -36,21 +37,27 @@ export interface CheckerOptions {
   readonly context?: HashContext
   /** Another script for the threads, for tests of crashes. */
   readonly script?: URL
-  /** Another finding about the native module, for tests without it. */
-  readonly argon2Loads?: () => Promise<boolean>
+  /** Another finding about the libraries of Argon2, for tests without them. */
+  readonly argon2Libraries?: () => Promise<readonly Argon2Library[]>
 }
 
 export function createChecker({
   threads,
   context = NO_CONTEXT,
   script,
-  argon2Loads: probe = argon2Loads,
+  argon2Libraries: probe = argon2Libraries,
 }: CheckerOptions): Checker {
   const estimates = createEstimates()
-  const argon2Works = probe()
+  const argon2 = probe()
   const pool = createPool(threads, context, script)
 
-  async function onThread(hash: ReadHash, stored: StoredHash, password: Uint8Array, deadline: number) {
+  async function onThread(
+    hash: ReadHash,
+    stored: StoredHash,
+    password: Uint8Array,
+    deadline: number,
+    libraries: readonly Argon2Library[],
+  ) {
     const { scheme, millis } = hash
     const estimate = estimates.of(scheme, millis)
     const wait = pool.wait()
@@ -58,7 +65,7 @@ export function createChecker({
       if (wait === 0) estimates.doubt(scheme)
       throw new Failure('overloaded')
     }
-    const answer = await pool.run({ stored, password, deadline, estimate })
+    const answer = await pool.run({ stored, password, deadline, estimate, argon2: libraries })
     switch (answer.kind) {
       case 'verdict':
         estimates.learn(scheme, millis, answer.millis)
@@ -75,17 +82,19 @@ export function createChecker({
       const hash = readHash(stored, context)
       const own = ownMemory(password)
       try {
-        if (hash.native === 'argon2' && !(await argon2Works))
+        // No other check waits for the finding.
+        const libraries = hash.native === 'argon2' ? await argon2 : []
+        if (hash.native === 'argon2' && libraries.length === 0)
           throw new Failure('unavailable', { detail: 'argon2-native' })
         return hash.millis < INLINE_MILLIS
           ? await inline(hash, own, deadline)
-          : await onThread(hash, stored, own, deadline)
+          : await onThread(hash, stored, own, deadline, libraries)
       } finally {
         own.fill(0)
       }
     },
     ready: async () => {
-      await Promise.all([pool.ready(), argon2Works])
+      await Promise.all([pool.ready(), argon2])
     },
     close: pool.close,
     queued: pool.queued,

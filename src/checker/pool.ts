@@ -1,6 +1,7 @@
 import { performance } from 'node:perf_hooks'
 import type { StoredHash } from '../domain.ts'
 import { Failure } from '../errors.ts'
+import type { Argon2Library } from '../hashes/argon2-library.ts'
 import type { HashContext } from '../hashes/context.ts'
 import type { Answered, Thread } from './thread.ts'
 import { startThread } from './thread.ts'
@@ -19,6 +20,8 @@ export interface Work {
   readonly deadline: number
   /** Milliseconds that it is expected to take. */
   readonly estimate: number
+  /** As in Question. */
+  readonly argon2: readonly Argon2Library[]
 }
 
 /** Threads with one queue. One check a thread at a time, first come, first served. */
@@ -122,7 +125,7 @@ export function createPool(threads: number, context: HashContext, script?: URL):
       if (!job) return
       seat.job = job
       job.started = performance.now()
-      thread.ask({ stored: plain(job.stored), password: ownMemory(job.password) })
+      thread.ask({ stored: plain(job.stored), password: ownMemory(job.password), argon2: job.argon2 })
     }
   }
 

@@ -1,6 +1,7 @@
 import { performance } from 'node:perf_hooks'
 import { parentPort, workerData } from 'node:worker_threads'
 import { Failure } from '../errors.ts'
+import { useArgon2Libraries } from '../hashes/argon2-library.ts'
 import { copiedContext } from '../hashes/context.ts'
 import { HashError } from '../hashes/format.ts'
 import { readHash } from '../hashes/index.ts'
@@ -10,8 +11,9 @@ import type { Answer, Question } from './messages.ts'
 const context = copiedContext(workerData)
 
 /** The thread: one question at a time, one answer for each. */
-async function answerTo({ stored, password }: Question): Promise<Answer> {
+async function answerTo({ stored, password, argon2 }: Question): Promise<Answer> {
   try {
+    useArgon2Libraries(argon2)
     const started = performance.now()
     const matches = await readHash(stored, context).matches(password)
     return { kind: 'verdict', matches, millis: performance.now() - started }
