@@ -201,10 +201,8 @@ describe('the libraries of Argon2', () => {
     'one is enough: %s',
     async ([libraries = []]) => {
       const checker = await checkerWith({ argon2Libraries: async () => libraries })
-      for (const hash of [ARGON2, ARGON2_PARALLEL]) {
-        expect(await checker.check(stored(hash), Buffer.from(hash.right), inMillis(5000))).toBe(true)
-        expect(await checker.check(stored(hash), Buffer.from('another'), inMillis(5000))).toBe(false)
-      }
+      expect(await checker.check(stored(ARGON2), Buffer.from(ARGON2.right), inMillis(5000))).toBe(true)
+      expect(await checker.check(stored(ARGON2), Buffer.from('another'), inMillis(5000))).toBe(false)
     },
   )
 
