@@ -1,6 +1,7 @@
 // Checks a second of an ordinary Argon2 hash by this program's own function, against the package `argon2` bare in the
 // same run: one check after the other, and as many at once as there are cores, each on a thread of its own, as the
 // service does. The best of several short rounds in turn. After `npm run build`. ROUNDS=n for another number of them.
+import { once } from 'node:events'
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
@@ -52,11 +53,9 @@ async function sideOf(side, threads) {
 }
 
 function answer(worker, checks) {
-  return new Promise((resolve, reject) => {
-    worker.once('message', resolve)
-    worker.once('error', reject)
-    worker.postMessage(checks)
-  })
+  const answered = once(worker, 'message')
+  worker.postMessage(checks)
+  return answered
 }
 
 async function serve() {
