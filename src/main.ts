@@ -11,6 +11,7 @@ import { userFinder } from './db/users.ts'
 import { dialects } from './dialects/index.ts'
 import { errorCode } from './errors.ts'
 import { hashContextOf } from './hash-context.ts'
+import { argon2Libraries } from './hashes/argon2-library.ts'
 import { classify } from './hashes/classify.ts'
 import type { HashContext } from './hashes/context.ts'
 import { exampleStored, readHash } from './hashes/index.ts'
@@ -62,6 +63,8 @@ export async function startService(config: Config, log: Log): Promise<Service> {
     throw error
   }
   metrics.watchChecker(checker)
+  const [argon2Library = null] = await argon2Libraries()
+  if (argon2Library !== 'node-rs') log({ event: 'argon2-library', library: argon2Library })
 
   const decoys = createDecoys(
     (scheme) => exampleStored(scheme, context),

@@ -1,12 +1,13 @@
 import { performance } from 'node:perf_hooks'
 import type { Asker, StoredHash } from '../domain.ts'
 import { Failure } from '../errors.ts'
+import type { Argon2Library } from '../hashes/argon2-library.ts'
+import { argon2Libraries } from '../hashes/argon2-library.ts'
 import type { HashContext } from '../hashes/context.ts'
 import { NO_CONTEXT } from '../hashes/context.ts'
 import type { ReadHash } from '../hashes/format.ts'
 import { HashError } from '../hashes/format.ts'
 import { readHash } from '../hashes/index.ts'
-import { argon2Loads } from './argon2-loads.ts'
 import { createEstimates } from './estimates.ts'
 import { asFailure } from './failure.ts'
 import { createPool, ownMemory, type Work } from './pool.ts'
@@ -53,8 +54,8 @@ export interface CheckerOptions {
   readonly events?: CheckerEvents
   /** Another script for the threads, for tests of crashes. */
   readonly script?: URL
-  /** Another finding about the native module, for tests without it. */
-  readonly argon2Loads?: () => Promise<boolean>
+  /** Another finding about the libraries of Argon2, for tests without them. */
+  readonly argon2Libraries?: () => Promise<readonly Argon2Library[]>
 }
 
 export function createChecker({
@@ -63,10 +64,10 @@ export function createChecker({
   context = NO_CONTEXT,
   events = {},
   script,
-  argon2Loads: probe = argon2Loads,
+  argon2Libraries: probe = argon2Libraries,
 }: CheckerOptions): Checker {
   const estimates = createEstimates()
-  const argon2Works = probe()
+  const argon2 = probe()
   const pool = createPool({
     threads,
     memory,
@@ -110,15 +111,25 @@ export function createChecker({
       const hash = readHash(stored, context)
       const own = ownMemory(password)
       try {
-        if (hash.native === 'argon2' && !(await argon2Works))
+        // No other check waits for the finding.
+        const libraries = hash.native === 'argon2' ? await argon2 : []
+        if (hash.native === 'argon2' && libraries.length === 0)
           throw new Failure('unavailable', { detail: 'argon2-native' })
-        return await run(hash, { stored, password: own, deadline, subject, caller, ...demandOf(hash) })
+        return await run(hash, {
+          stored,
+          password: own,
+          deadline,
+          subject,
+          caller,
+          argon2: libraries,
+          ...demandOf(hash),
+        })
       } finally {
         own.fill(0)
       }
     },
     ready: async () => {
-      await Promise.all([pool.ready(), argon2Works])
+      await Promise.all([pool.ready(), argon2])
     },
     close: pool.close,
     queued: pool.queued,
@@ -127,8 +138,8 @@ export function createChecker({
   }
 }
 
-function demandOf({ scheme, millis }: ReadHash): Pick<Work, 'cost' | 'most' | 'memory'> {
-  return { cost: { kind: scheme, scheme, millis }, most: 1, memory: 0 }
+function demandOf({ scheme, millis, memory = 0 }: ReadHash): Pick<Work, 'cost' | 'most' | 'memory'> {
+  return { cost: { kind: scheme, scheme, millis }, most: 1, memory }
 }
 
 async function inline(hash: ReadHash, { password, deadline }: Work): Promise<boolean> {

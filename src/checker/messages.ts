@@ -1,5 +1,6 @@
 import type { Defect, StoredHash } from '../domain.ts'
 import type { FailureCode } from '../errors.ts'
+import type { Argon2Library } from '../hashes/argon2-library.ts'
 
 /** One check. The password's memory goes with it to the thread, which clears it. */
 export interface Check {
@@ -8,7 +9,11 @@ export interface Check {
 }
 
 /** To a thread: one check, or several that one call can do together. */
-export type Question = readonly Check[]
+export interface Question {
+  readonly checks: readonly Check[]
+  /** The libraries that may be loaded for them, the fastest first; empty for hashes that are not of Argon2. */
+  readonly argon2: readonly Argon2Library[]
+}
 
 /** Only codes cross: messages of foreign libraries may quote their input. */
 export type Finding =

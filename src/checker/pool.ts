@@ -1,6 +1,7 @@
 import { performance } from 'node:perf_hooks'
 import type { Caller, StoredHash } from '../domain.ts'
 import { Failure } from '../errors.ts'
+import type { Argon2Library } from '../hashes/argon2-library.ts'
 import type { Cost, Estimates } from './estimates.ts'
 import type { Finding } from './messages.ts'
 import { createQueue, type Queue } from './queue.ts'
@@ -30,6 +31,8 @@ export interface Work {
   /** Whose check it is, so that many of one do not keep the others waiting. */
   readonly subject: string
   readonly caller: Caller | undefined
+  /** As in Question. */
+  readonly argon2: readonly Argon2Library[]
 }
 
 export interface Forecast {
@@ -260,7 +263,10 @@ export function createPool({ threads, memory, start, estimates, events }: PoolOp
       Math.max(OVERRUN.least, OVERRUN.factor * seat.expected),
     )
     for (const { since } of jobs) events.waited(now - since)
-    thread.ask(jobs.map(({ stored, password }) => ({ stored: plain(stored), password: ownMemory(password) })))
+    thread.ask({
+      checks: jobs.map(({ stored, password }) => ({ stored: plain(stored), password: ownMemory(password) })),
+      argon2: first.argon2,
+    })
   }
 
   function held(): number {

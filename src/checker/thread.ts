@@ -46,7 +46,7 @@ export function threadStarter(data: unknown, script: URL = SCRIPT): StartThread 
       ask: (question) =>
         worker.postMessage(
           question,
-          question.map(({ password }) => password.buffer),
+          question.checks.map(({ password }) => password.buffer),
         ),
       stop: async () => {
         await worker.terminate()

@@ -1,6 +1,7 @@
 import { performance } from 'node:perf_hooks'
 import { parentPort, workerData } from 'node:worker_threads'
 import { Failure } from '../errors.ts'
+import { useArgon2Libraries } from '../hashes/argon2-library.ts'
 import { copiedContext } from '../hashes/context.ts'
 import { HashError } from '../hashes/format.ts'
 import { readHash } from '../hashes/index.ts'
@@ -10,7 +11,8 @@ import type { Answer, Check, Finding, Question } from './messages.ts'
 const context = copiedContext(workerData)
 
 /** The thread: one question at a time, one answer for each. */
-async function answerTo(checks: Question): Promise<Answer> {
+async function answerTo({ checks, argon2 }: Question): Promise<Answer> {
+  useArgon2Libraries(argon2)
   const started = performance.now()
   const findings: Finding[] = []
   for (const check of checks) findings.push(await find(check))

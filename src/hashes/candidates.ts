@@ -28,6 +28,8 @@ export function readCandidates(
   const millis = hashes.reduce((sum, hash) => sum + hash.millis, 0)
   if (millis > MAX_MILLIS)
     throw new HashError('too-costly', `the candidates of a cohort may take at most ${MAX_MILLIS} ms together`)
+  // One after the other, so never more than the greatest.
+  const memory = Math.max(...hashes.map((hash) => hash.memory ?? 0))
   const native = hashes.find((hash) => hash.native)?.native
   return {
     scheme: CANDIDATES,
@@ -35,6 +37,7 @@ export function readCandidates(
     // The salt stays, because it decides which schemes can read the row.
     decoy: { ...stored, encoded: decoyDigest(stored.encoded ?? ''), login: '', id: '' },
     ...(native && { native }),
+    ...(memory > 0 && { memory }),
     matches: async (password) => {
       let found = false
       // Every one of them, so that the time does not tell which.

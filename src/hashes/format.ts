@@ -24,8 +24,10 @@ export interface ReadHash {
   readonly millis: number
   /** A stored hash of the same scheme and cost that nobody knows a password of: the work for unknown logins. */
   readonly decoy: StoredHash
-  /** The native module that the check loads. The checker asks beforehand whether it does load. */
+  /** What native code the check needs. The checker asks beforehand whether any that loads here computes it. */
   readonly native?: 'argon2'
+  /** Bytes that the check holds outside of JavaScript while it runs. Absent: nothing worth counting. */
+  readonly memory?: number
   /** `password` is UTF-8, at most 4 KiB, without NUL. */
   matches(password: Uint8Array): boolean | Promise<boolean>
 }

@@ -33,6 +33,8 @@ export type DerivationDigest = keyof typeof derivationDigests
 /** PBKDF2 or scrypt with its parameters within the bounds. Blocks; meant for the threads of the checker. */
 export interface Derivation {
   readonly millis: number
+  /** As in ReadHash. */
+  readonly memory?: number
   derive(password: Uint8Array, salt: Uint8Array): Buffer
 }
 
@@ -80,12 +82,18 @@ export function scrypt({ cost, width, lanes }: ScryptCost, length: number): Deri
     throw new HashError('too-costly', `scrypt may take at most 256 MiB, 16 lanes and ${MAX_MILLIS} ms`)
   }
   if (cost < 2 || !Number.isInteger(Math.log2(cost))) throw malformed('the N of scrypt is a power of two')
-  // Node counts the lanes and the scratch space too.
-  const maxmem = 128 * width * (cost + lanes + 2) + 1024
+  const memory = scryptMemory({ cost, width, lanes })
+  const maxmem = memory + 1024
   return {
     millis,
+    memory,
     derive: (password, salt) => scryptSync(password, salt, length, { N: cost, r: width, p: lanes, maxmem }),
   }
+}
+
+/** Bytes that OpenSSL takes: the blocks, those of the lanes, and scratch space. */
+export function scryptMemory({ cost, width, lanes }: ScryptCost): number {
+  return 128 * width * (cost + lanes + 2)
 }
 
 function checkLength(length: number): void {
@@ -144,6 +152,7 @@ export function derivedKeyHash(hash: DerivedKeyHash): ReadHash {
   return {
     scheme,
     millis: derivation.millis,
+    ...(derivation.memory !== undefined && { memory: derivation.memory }),
     decoy: storedAs(written(decoySalt(salt.length), decoyKey(key.length)), scheme),
     matches: (password) => {
       const derived = derivation.derive(prepared ? prepared(password) : password, salt)

@@ -21,7 +21,8 @@ const WHOLE = /^([0-9a-f]+)(?::([^:]*)((?::[0-9_]+)*))?$/i
 interface Layer {
   readonly bytes: number
   readonly millis: number
-  readonly native: boolean
+  /** Bytes that Argon2 holds; 0: no Argon2. */
+  readonly memory: number
   digestOf(message: Uint8Array): Buffer | Promise<Buffer>
 }
 
@@ -47,6 +48,7 @@ function read(encoded: string, stored: StoredHash): ReadHash {
   if (layers.at(-1)?.bytes !== expected.length) {
     throw malformed('the digest of a Magento hash is as long as its last version makes it')
   }
+  const memory = Math.max(...layers.map((layer) => layer.memory))
   return {
     scheme: magento.name,
     millis: layers.reduce((sum, { millis }) => sum + millis, 0),
@@ -57,7 +59,7 @@ function read(encoded: string, stored: StoredHash): ReadHash {
       login: '',
       id: '',
     },
-    ...(layers.some(({ native }) => native) ? { native: 'argon2' as const } : {}),
+    ...(memory > 0 && { memory, native: 'argon2' as const }),
     matches: async (password) => equalBytes(await applied(layers, password), expected),
   }
 }
@@ -97,7 +99,7 @@ function digestLayer(name: string, bytes: number, salt: Buffer): Layer {
   return {
     bytes,
     millis: DIGEST_MILLIS,
-    native: false,
+    memory: 0,
     digestOf: (message) => hash(name, Buffer.concat([salt, message]), 'buffer'),
   }
 }
@@ -109,6 +111,6 @@ function argon2Layer(parameters: typeof INTERACTIVE, salt: Buffer): Layer {
     throw malformed('Argon2 in a Magento hash makes 16 to 64 bytes, with a salt')
   }
   const filled = salt.length < SODIUM_SALT_BYTES ? Buffer.alloc(SODIUM_SALT_BYTES, salt) : salt
-  const { millis, digestOf } = sodiumPwhash(filled.subarray(0, SODIUM_SALT_BYTES), parameters)
-  return { bytes: length, millis, native: true, digestOf }
+  const { millis, memory, digestOf } = sodiumPwhash(filled.subarray(0, SODIUM_SALT_BYTES), parameters)
+  return { bytes: length, millis, memory, digestOf }
 }

@@ -3,6 +3,7 @@ import type { Digest } from './digests/digest.ts'
 import { digestFunctions } from './digests/digest.ts'
 import { bytesOfBase64, bytesOfHex, textOfUtf8 } from './encodings.ts'
 import { HashError } from './format.ts'
+import { scryptMemory } from './key-derivation.ts'
 
 const NOTHING = Buffer.alloc(0)
 
@@ -24,6 +25,8 @@ export interface RecipeFunction {
   form(argument: Form): Form
   /** Milliseconds on one core for arguments of these lengths; absent: it only reads them once. */
   millis?(lengths: readonly number[], numbers: readonly number[]): number
+  /** Bytes that it holds outside of JavaScript; absent: nothing worth counting. */
+  memory?(numbers: readonly number[]): number
 }
 
 /** The bytes of every digest: each has an HMAC and is a scheme of its own name. */
@@ -122,6 +125,7 @@ const MAX_SCRYPT = { n: 2 ** 18, r: 16, p: 10 }
 const MILLIS_PER_SCRYPT_BLOCK = 0.00027
 
 function scrypt(): RecipeFunction {
+  const memory = ([cost = 2, width = 1, lanes = 1]: readonly number[]) => scryptMemory({ cost, width, lanes })
   return {
     takes: ['bytes', 'bytes', 'count', 'count', 'count', 'number'],
     check: ([n = 0, r = 0, p = 0, length = 0]) => {
@@ -135,11 +139,11 @@ function scrypt(): RecipeFunction {
       checkDerived(length)
     },
     apply: ([password = NOTHING, salt = NOTHING], [n = 2, r = 1, p = 1, length = 8]) =>
-      // OpenSSL counts the blocks of every p and some more.
-      scryptSync(password, salt, length, { N: n, r, p, maxmem: 128 * r * (n + p + 2) + 65_536 }),
+      scryptSync(password, salt, length, { N: n, r, p, maxmem: memory([n, r, p]) + 65_536 }),
     longest: (_lengths, [, , , length = 0]) => length,
     form: () => 'raw',
     millis: (_lengths, [n = 0, r = 0, p = 0]) => n * r * p * MILLIS_PER_SCRYPT_BLOCK,
+    memory,
   }
 }
 

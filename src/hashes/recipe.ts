@@ -52,6 +52,7 @@ interface Recipe {
   readonly length: number
   readonly uses: ReadonlySet<string>
   readonly millis: number
+  readonly memory: number
   /** Parts without the password. They fail with the row, not with the password. */
   readonly fixed: readonly Evaluate[]
   readonly evaluate: Evaluate
@@ -89,6 +90,7 @@ export function readRecipe(
   return {
     scheme: label,
     millis: recipe.millis,
+    ...(recipe.memory > 0 && { memory: recipe.memory }),
     decoy: decoyOf({ ...recipe, label }),
     matches: (password) => {
       const result = made(password)
@@ -108,10 +110,12 @@ function readAround(
   if (!around.shape.test(encoded))
     throw new HashError('malformed', `not of the shape that ${around.name} hashes have`)
   const inner = around.read(encoded, stored, NO_CONTEXT)
+  const memory = Math.max(recipe.memory, inner.memory ?? 0)
   return {
     ...inner,
     scheme: recipe.label,
     millis: recipe.millis + inner.millis,
+    ...(memory > 0 && { memory }),
     decoy: { ...decoyOf(recipe), encoded: inner.decoy.encoded },
     matches: (password) => {
       const result = made(password)
@@ -173,12 +177,14 @@ interface Compiled {
   readonly uses: ReadonlySet<string>
   readonly fixed: readonly Evaluate[]
   readonly millis: Range
+  /** Bytes outside of JavaScript of the part that holds most: they are worked out one after the other. */
+  readonly memory: number
 }
 
 const FORMATS: Readonly<Record<Around, HashFormat>> = { bcrypt, argon2 }
 
 function compile(parsed: ParsedRecipe): Recipe {
-  const { evaluate, form, length, uses, fixed, millis } = compileNode(parsed.node, VARIABLE)
+  const { evaluate, form, length, uses, fixed, millis, memory } = compileNode(parsed.node, VARIABLE)
   const around = parsed.around === null ? null : FORMATS[parsed.around]
   if (!around) checkResult(form, length.longest)
   if (!uses.has('pass'))
@@ -186,7 +192,17 @@ function compile(parsed: ParsedRecipe): Recipe {
   if (millis.typical > MOST_MILLIS.typical || millis.longest > MOST_MILLIS.longest)
     throw new HashError('too-costly', `a recipe may take at most ${MOST_MILLIS.typical} ms`)
   const label = labelOf(parsed)
-  return { label, around, form, length: length.longest, uses, millis: millis.typical, fixed, evaluate }
+  return {
+    label,
+    around,
+    form,
+    length: length.longest,
+    uses,
+    millis: millis.typical,
+    memory,
+    fixed,
+    evaluate,
+  }
 }
 
 function checkResult(form: Form, longest: number): void {
@@ -272,6 +288,7 @@ function compileCall(node: RecipeNode & { kind: 'call' }, running: Range): Compi
     !shared.uses.has('pass') && !shared.uses.has(RUNNING) && shared.millis.longest < MOST_MILLIS_AT_ONCE
   return {
     ...shared,
+    memory: Math.max(shared.memory, called.memory?.(numbers) ?? 0),
     form: called.form(values[0]?.form ?? 'open'),
     length: figures((lengths) => called.longest(lengths, numbers)),
     fixed: isFixed ? [evaluate] : shared.fixed,
@@ -292,6 +309,7 @@ function compileRepeat(node: RecipeNode & { kind: 'repeat' }, running: Range): C
     length: step.length,
     uses,
     fixed: [...first.fixed, ...step.fixed],
+    memory: Math.max(first.memory, step.memory),
     millis: {
       typical: first.millis.typical + once.millis.typical + (rounds - 1) * step.millis.typical,
       longest: first.millis.longest + once.millis.longest + (rounds - 1) * step.millis.longest,
@@ -317,7 +335,7 @@ function compileStep(node: RecipeNode, first: Range): { once: Compiled; step: Co
 }
 
 function leaf(evaluate: Evaluate, length: Range, uses: ReadonlySet<string>): Compiled {
-  return { evaluate, form: 'open', length, uses, fixed: [], millis: FREE }
+  return { evaluate, form: 'open', length, uses, fixed: [], millis: FREE, memory: 0 }
 }
 
 function scaled({ typical, longest }: Range, factor: number): Range {
@@ -334,12 +352,13 @@ function sum(ranges: readonly Range[]): Range {
 function together(
   parts: readonly Compiled[],
   own: readonly Range[],
-): Pick<Compiled, 'uses' | 'fixed' | 'millis'> {
+): Pick<Compiled, 'uses' | 'fixed' | 'millis' | 'memory'> {
   const value = { typical: MILLIS_PER_VALUE, longest: MILLIS_PER_VALUE }
   return {
     uses: new Set(parts.flatMap(({ uses }) => [...uses])),
     fixed: parts.flatMap(({ fixed }) => fixed),
     millis: sum([value, ...own, ...parts.map(({ millis }) => millis)]),
+    memory: Math.max(0, ...parts.map(({ memory }) => memory)),
   }
 }
 

@@ -38,6 +38,7 @@ function read(encoded: string, stored: StoredHash): ReadHash {
   return {
     scheme: scryptRaw.name,
     millis: ways.reduce((sum, { millis }) => sum + millis, 0),
+    memory: Math.max(...ways.map(({ memory = 0 }) => memory)),
     decoy: storedAs(`carryover:${decoyKey(key.length).toString('hex')}`, scryptRaw.name),
     matches: (password) => ways.some(({ derive }) => equalBytes(derive(password, salt), key)),
   }

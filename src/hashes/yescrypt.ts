@@ -2,6 +2,7 @@ import { scryptSync } from 'node:crypto'
 import { CRYPT64, crypt64, numberOfCrypt64, sameBytes, selfContained } from './crypt64.ts'
 import type { HashFormat, ReadHash } from './format.ts'
 import { HashError } from './format.ts'
+import { scryptMemory } from './key-derivation.ts'
 import { streebog256, streebogHmac } from './streebog.ts'
 import type { YescryptCost } from './yescrypt-core.ts'
 import { yescrypt as yescryptDigest } from './yescrypt-core.ts'
@@ -46,6 +47,7 @@ function read(encoded: string, name: string): ReadHash {
   return {
     scheme: name,
     millis: MILLIS_AT_LEAST + ((128 * cost.n * cost.r) / 1024) * MILLIS_PER_KIBIBYTE,
+    memory: 128 * cost.n * cost.r,
     decoy: selfContained(`$${id}$${parameters}$${DECOY_SALT}$${DECOY_DIGEST}`),
     matches: (password) => {
       const made = yescryptDigest(password, saltBytes, cost)
@@ -144,6 +146,7 @@ export const scrypt7: HashFormat = {
     return {
       scheme: 'scrypt-7',
       millis: scryptMillis(cost),
+      memory: scryptMemory({ cost: cost.N, width: cost.r, lanes: cost.p }),
       decoy: selfContained(`$7$${log2}${rDigits}${pDigits}${DECOY_SALT}$${DECOY_DIGEST}`),
       matches: (password) =>
         sameBytes(crypt64(scryptSync(password, Buffer.from(salt, 'latin1'), 32, cost)), digest),
@@ -161,7 +164,7 @@ interface ScryptCost {
 function affordableScrypt(N: number, r: number, p: number): ScryptCost {
   if (N < 2 || r < 1 || p < 1)
     throw new HashError('malformed', 'the N of scrypt is at least 2, its r and p 1')
-  const cost = { N, r, p, maxmem: 128 * r * (N + p + 2) + 1024 }
+  const cost = { N, r, p, maxmem: scryptMemory({ cost: N, width: r, lanes: p }) + 1024 }
   if (
     r > SCRYPT_MAX_R ||
     p > SCRYPT_MAX_P ||

@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import { afterEach, describe, expect, test } from 'vitest'
-import { argon2Loads } from '../../src/checker/argon2-loads.ts'
 import type { Checker, CheckerOptions } from '../../src/checker/checker.ts'
 import { createChecker } from '../../src/checker/checker.ts'
 import type { Caller, StoredHash } from '../../src/domain.ts'
 import { Failure } from '../../src/errors.ts'
+import type { Argon2Library } from '../../src/hashes/argon2-library.ts'
 import { HashError } from '../../src/hashes/format.ts'
 
 const MD5 = { encoded: '5f4dcc3b5aa765d61d8327deb882cf99', scheme: 'md5', right: 'password' }
@@ -18,13 +18,24 @@ const ARGON2 = {
   right: 'password',
 }
 
+/** Made by the package `argon2`: the other one does not take associated data. */
+const ARGON2_DATA = {
+  encoded:
+    '$argon2id$v=19$m=4096,t=2,p=2,data=c2hvcA$c29tZXNhbHRzb21lc2FsdA$Ln5vhwVlb1ucXwtSvd+R8+1jMsp3vIxj17xjjpVWfow',
+  right: 'password',
+}
+
 const open: Checker[] = []
 afterEach(async () => {
   await Promise.all(open.splice(0).map((checker) => checker.close()))
 })
 
 async function checkerWith(options: Partial<CheckerOptions> = {}): Promise<Checker> {
-  const checker = createChecker({ threads: 1, argon2Loads: async () => true, ...options })
+  const checker = createChecker({
+    threads: 1,
+    argon2Libraries: async () => ['node-rs', 'argon2'],
+    ...options,
+  })
   open.push(checker)
   await checker.ready()
   return checker
@@ -269,13 +280,28 @@ describe('close', () => {
   })
 })
 
-describe('the native module of Argon2', () => {
-  test('loads here', async () => {
-    expect(await argon2Loads()).toBe(true)
+describe('the libraries of Argon2', () => {
+  test.for<Argon2Library[][]>([[['node-rs']], [['argon2']]])(
+    'one is enough: %s',
+    async ([libraries = []]) => {
+      const checker = await checkerWith({ argon2Libraries: async () => libraries })
+      expect(await checker.check(stored(ARGON2), Buffer.from(ARGON2.right), inMillis(5000))).toBe(true)
+      expect(await checker.check(stored(ARGON2), Buffer.from('another'), inMillis(5000))).toBe(false)
+    },
+  )
+
+  test('associated data is unavailable without the one that takes it', async () => {
+    const without = await checkerWith({ argon2Libraries: async () => ['node-rs'] })
+    const unchecked = without.check(stored(ARGON2_DATA), Buffer.from(ARGON2_DATA.right), inMillis(5000))
+    await expect(unchecked).rejects.toSatisfy((error) => detailOf(error) === 'unavailable argon2-native')
+    const checker = await checkerWith()
+    expect(await checker.check(stored(ARGON2_DATA), Buffer.from(ARGON2_DATA.right), inMillis(5000))).toBe(
+      true,
+    )
   })
 
-  test('when it does not load, Argon2 is unavailable and the rest works', async () => {
-    const checker = await checkerWith({ argon2Loads: async () => false })
+  test('where none works, Argon2 is unavailable and the rest works', async () => {
+    const checker = await checkerWith({ argon2Libraries: async () => [] })
     const unchecked = checker.check(stored(ARGON2), Buffer.from(ARGON2.right), inMillis(5000))
     await expect(unchecked).rejects.toSatisfy((error) => detailOf(error) === 'unavailable argon2-native')
     expect(await checker.check(stored(BCRYPT), Buffer.from(BCRYPT.right), inMillis(5000))).toBe(true)
