@@ -161,6 +161,8 @@ export interface HashSettings {
   readonly plaintext: boolean
   /** Text of CANDIDATE_SCHEMES_FILE. */
   readonly candidates: string
+  /** Bytes that running checks may take together. */
+  readonly memory: number
 }
 
 export interface Config {
@@ -176,8 +178,6 @@ export interface Config {
   readonly registrationAttributes: readonly string[]
   readonly hashes: HashSettings
   readonly checkThreads: number
-  /** Bytes. */
-  readonly checkMemory: number
   readonly refusalLimit: number
   readonly refusalWindowSeconds: number
   readonly migratedGraceMs: number
@@ -229,9 +229,9 @@ export function readConfig(environment: Environment, embeddedUrl?: string): Conf
       secrets: complete.HASH_SECRETS_DIR,
       plaintext: complete.ALLOW_PLAINTEXT === 'on',
       candidates: complete.CANDIDATE_SCHEMES_FILE,
+      memory: complete.CHECK_MEMORY_MIB * 2 ** 20,
     },
     checkThreads: complete.CHECK_THREADS,
-    checkMemory: complete.CHECK_MEMORY_MIB * 2 ** 20,
     refusalLimit: complete.THROTTLE_REFUSALS,
     refusalWindowSeconds: complete.THROTTLE_WINDOW_SECONDS,
     migratedGraceMs: complete.MIGRATED_GRACE_SECONDS * 1_000,
@@ -269,8 +269,9 @@ export function readHashSettings(environment: Environment): HashSettings {
   const secrets = reader.read('HASH_SECRETS_DIR') ?? new Map()
   const plaintext = reader.read('ALLOW_PLAINTEXT') === 'on'
   const candidates = reader.read('CANDIDATE_SCHEMES_FILE') ?? ''
+  const memory = (reader.read('CHECK_MEMORY_MIB') ?? 0) * 2 ** 20
   reader.finish()
-  return { recipes, secrets, plaintext, candidates }
+  return { recipes, secrets, plaintext, candidates, memory }
 }
 
 /** @param made values that we made ourselves and that therefore stand in no environment */

@@ -48,7 +48,6 @@ export async function startService(config: Config, log: Log): Promise<Service> {
   const context = hashContextOf(config.hashes)
   const checker = createChecker({
     threads: config.checkThreads,
-    memory: config.checkMemory,
     context,
     events: checkerEvents(metrics, log),
   })

@@ -15,7 +15,7 @@ import { threadStarter } from './thread.ts'
 
 /** A check that takes less would cost more to hand over than to do. */
 const INLINE_MILLIS = 1
-/** Bytes. */
+/** Bytes that running checks may hold together, where the context does not say. */
 const DEFAULT_MEMORY = 512 * 2 ** 20
 
 export interface Checker {
@@ -47,8 +47,6 @@ export interface CheckerEvents {
 export interface CheckerOptions {
   /** How many checks may run at once: the number of cores that hash work may take. */
   readonly threads: number
-  /** Bytes that running checks may hold together, outside of JavaScript. */
-  readonly memory?: number
   /** The operator's recipes and secrets, for the threads as for this one. */
   readonly context?: HashContext
   readonly events?: CheckerEvents
@@ -60,7 +58,6 @@ export interface CheckerOptions {
 
 export function createChecker({
   threads,
-  memory = DEFAULT_MEMORY,
   context = NO_CONTEXT,
   events = {},
   script,
@@ -70,7 +67,7 @@ export function createChecker({
   const argon2 = probe()
   const pool = createPool({
     threads,
-    memory,
+    memory: context.memory ?? DEFAULT_MEMORY,
     estimates,
     start: threadStarter(context, script),
     events: {

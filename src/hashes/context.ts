@@ -8,6 +8,8 @@ export interface HashContext {
   readonly plaintext: boolean
   /** By cohort, `*` for every other one: the schemes of digests whose rows name none. */
   readonly candidates?: Candidates
+  /** Bytes that one check may take outside of JavaScript; none is refused when absent. */
+  readonly memory?: number
 }
 
 export type Candidates = ReadonlyMap<string, readonly string[]>
@@ -23,6 +25,7 @@ export function copiedContext({ secrets, ...rest }: CopiedContext): HashContext 
 }
 
 export interface CopiedContext {
+  readonly memory?: number
   readonly recipes: ReadonlyMap<string, string>
   readonly secrets: ReadonlyMap<string, Uint8Array>
   readonly plaintext: boolean

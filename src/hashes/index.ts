@@ -200,6 +200,13 @@ const MARKER_START = /^[*!xnuld]/i
  * guessed.
  */
 export function readHash(stored: StoredHash, context: HashContext = NO_CONTEXT): ReadHash {
+  const hash = readScheme(stored, context)
+  if (hash.memory !== undefined && hash.memory > (context.memory ?? Number.POSITIVE_INFINITY))
+    throw new HashError('too-costly', 'a check may take no more memory than CHECK_MEMORY_MIB allows')
+  return hash
+}
+
+function readScheme(stored: StoredHash, context: HashContext): ReadHash {
   const encoded = presentHash(stored.encoded)
   const scheme = stored.scheme?.trim() ?? ''
   if (scheme === '') return readTold(encoded, stored, context)

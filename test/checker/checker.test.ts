@@ -8,6 +8,7 @@ import { createChecker } from '../../src/checker/checker.ts'
 import type { Caller, StoredHash } from '../../src/domain.ts'
 import { Failure } from '../../src/errors.ts'
 import type { Argon2Library } from '../../src/hashes/argon2-library.ts'
+import { NO_CONTEXT } from '../../src/hashes/context.ts'
 import { HashError } from '../../src/hashes/format.ts'
 
 const MD5 = { encoded: '5f4dcc3b5aa765d61d8327deb882cf99', scheme: 'md5', right: 'password' }
@@ -246,6 +247,35 @@ describe('who waits for whom', () => {
     expect([checker.busy(), checker.queued()]).toEqual([1, 0])
     expect(await running).toBe(true)
     await expect(check(caller)).rejects.toSatisfy((error) => codeOf(error) === 'overloaded')
+  })
+})
+
+describe('the memory of Argon2', () => {
+  const MEBIBYTE = 2 ** 20
+  const greedy = {
+    encoded:
+      '$argon2id$v=19$m=65536,t=1,p=1$Y2FycnlvdmVyY2Fycnlvdg$WlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlo',
+  }
+  const contextOf = (mebibytes: number) => ({ ...NO_CONTEXT, memory: mebibytes * MEBIBYTE })
+
+  test('checks that run together never take more than is allowed', async () => {
+    const checker = await checkerWith({ threads: 4, context: contextOf(150) })
+    const seen: number[] = []
+    const watching = setInterval(() => seen.push(checker.memory() / MEBIBYTE), 1)
+    const checks = Array.from({ length: 12 }, () =>
+      checker.check(stored(greedy), Buffer.from('x'), inMillis(60_000)),
+    )
+    expect(await Promise.all(checks)).toEqual(Array.from({ length: 12 }, () => false))
+    clearInterval(watching)
+    expect(Math.max(...seen)).toBe(128)
+    expect(checker.memory()).toBe(0)
+  })
+
+  test('a hash that needs more than is allowed at all is too costly', async () => {
+    const checker = await checkerWith({ context: contextOf(63) })
+    await expect(checker.check(stored(greedy), Buffer.from('x'), inMillis(5000))).rejects.toSatisfy(
+      (error) => detailOf(error) === 'too-costly',
+    )
   })
 })
 
