@@ -26,7 +26,12 @@ export interface ReadHash {
   readonly decoy: StoredHash
   /** The native module that the check loads. The checker asks beforehand whether it does load. */
   readonly native?: 'argon2'
-  /** `password` is UTF-8, at most 4 KiB, without NUL. */
+  /**
+   * A NUL in a password is a byte like any other to the system that made the hash. Otherwise its password ends there, or it
+   * refuses such a password; nobody can have signed in with one, so none matches.
+   */
+  readonly nulIsData?: boolean
+  /** `password` is UTF-8, at most 4 KiB. To be called by `matchesPassword`, which knows what a NUL means. */
   matches(password: Uint8Array): boolean | Promise<boolean>
 }
 
