@@ -6,6 +6,7 @@ import { NO_CONTEXT } from '../hashes/context.ts'
 import type { ReadHash } from '../hashes/format.ts'
 import { HashError } from '../hashes/format.ts'
 import { readHash } from '../hashes/index.ts'
+import { matchesInForms } from '../hashes/password-forms.ts'
 import { argon2Loads } from './argon2-loads.ts'
 import { createEstimates } from './estimates.ts'
 import { asFailure } from './failure.ts'
@@ -78,7 +79,7 @@ export function createChecker({
         if (hash.native === 'argon2' && !(await argon2Works))
           throw new Failure('unavailable', { detail: 'argon2-native' })
         return hash.millis < INLINE_MILLIS
-          ? await inline(hash, own, deadline)
+          ? await inline(hash, own, deadline, context)
           : await onThread(hash, stored, own, deadline)
       } finally {
         own.fill(0)
@@ -93,10 +94,15 @@ export function createChecker({
   }
 }
 
-async function inline(hash: ReadHash, password: Uint8Array, deadline: number): Promise<boolean> {
+async function inline(
+  hash: ReadHash,
+  password: Uint8Array,
+  deadline: number,
+  { forms }: HashContext,
+): Promise<boolean> {
   if (performance.now() > deadline) throw new Failure('overloaded')
   try {
-    return await hash.matches(password)
+    return await matchesInForms(hash, password, forms)
   } catch (error) {
     throw asFailure(error)
   }

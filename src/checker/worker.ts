@@ -4,6 +4,7 @@ import { Failure } from '../errors.ts'
 import { copiedContext } from '../hashes/context.ts'
 import { HashError } from '../hashes/format.ts'
 import { readHash } from '../hashes/index.ts'
+import { matchesInForms } from '../hashes/password-forms.ts'
 import { asFailure } from './failure.ts'
 import type { Answer, Question } from './messages.ts'
 
@@ -13,7 +14,7 @@ const context = copiedContext(workerData)
 async function answerTo({ stored, password }: Question): Promise<Answer> {
   try {
     const started = performance.now()
-    const matches = await readHash(stored, context).matches(password)
+    const matches = await matchesInForms(readHash(stored, context), password, context.forms)
     return { kind: 'verdict', matches, millis: performance.now() - started }
   } catch (error) {
     if (error instanceof HashError) return { kind: 'unusable', defect: error.defect }

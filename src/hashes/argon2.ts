@@ -52,6 +52,7 @@ function read(encoded: string): ReadHash {
     scheme: argon2.name,
     millis: found.kibibytes * found.passes * MILLIS_PER_KIBIBYTE,
     native: 'argon2',
+    nulIsData: true,
     decoy: { encoded: decoyLike(found), scheme: null, salt: null, login: '', id: '' },
     matches: async (password) => timingSafeEqual(await digestOf(password, found), found.digest),
   }

@@ -2,6 +2,7 @@ import type { StoredHash } from '../domain.ts'
 import type { Candidates } from './context.ts'
 import type { ReadHash } from './format.ts'
 import { HashError } from './format.ts'
+import { matchesPassword } from './password-forms.ts'
 
 /** What a hash of several candidate schemes is recorded as. */
 export const CANDIDATES = 'candidates'
@@ -35,10 +36,11 @@ export function readCandidates(
     // The salt stays, because it decides which schemes can read the row.
     decoy: { ...stored, encoded: decoyDigest(stored.encoded ?? ''), login: '', id: '' },
     ...(native && { native }),
+    nulIsData: true,
     matches: async (password) => {
       let found = false
       // Every one of them, so that the time does not tell which.
-      for (const hash of hashes) if (await hash.matches(password)) found = true
+      for (const hash of hashes) if (await matchesPassword(hash, password)) found = true
       return found
     },
   }

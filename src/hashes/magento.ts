@@ -58,6 +58,7 @@ function read(encoded: string, stored: StoredHash): ReadHash {
       id: '',
     },
     ...(layers.some(({ native }) => native) ? { native: 'argon2' as const } : {}),
+    nulIsData: true,
     matches: async (password) => equalBytes(await applied(layers, password), expected),
   }
 }
