@@ -11,6 +11,7 @@ import { userFinder } from './db/users.ts'
 import { dialects } from './dialects/index.ts'
 import { errorCode } from './errors.ts'
 import { hashContextOf } from './hash-context.ts'
+import { schemesOf } from './hashes/candidates.ts'
 import { classify } from './hashes/classify.ts'
 import type { HashContext } from './hashes/context.ts'
 import { exampleStored, readHash } from './hashes/index.ts'
@@ -195,6 +196,7 @@ function diagnosisOf(
   return createDiagnosis({
     perMinute: diagnosePerMinute,
     read: (stored) => readHash(stored, context),
+    schemesOf: (stored) => schemesOf(stored, context),
     count: (scheme, variant) => counter.inc({ scheme, variant }),
   })
 }
