@@ -9,6 +9,7 @@ import {
   schemeRows,
   unknownNames,
   vectorsInAll,
+  withoutNul,
 } from './helpers/schemes-page.ts'
 
 // These pages are made here. After a change: npx vitest run test/docs.test.ts -u
@@ -76,7 +77,9 @@ A NUL in a password is a byte like any other where the origin of the hash takes 
 and what PHP, Java, .NET, Python and Ruby make of them. Where it ends the password (crypt(3), bcrypt, devices in C) a password with
 a NUL is a mismatch, after the work of a check. Behind a recipe, what is given to such a scheme ends at its first NUL, so that
 \`sha512crypt(sha256($pass))\` is what C makes of it; bcrypt counts every byte, as JavaScript, Python, Rust and Go do, except for \`$2y$\`,
-which is PHP's and ends there. A NUL that was typed and reaches bcrypt is a mismatch. bcrypt reads 72 bytes and no more.
+which is PHP's and ends there. A NUL that was typed is a mismatch there, unless a digest takes it first. bcrypt reads 72 bytes and no more.
+
+No password with a NUL is taken for: ${withoutNul()}.
 
 A recipe may take ${MOST_MILLIS.typical / 1000} s on one core, and repeat a million times. A file of lines \`name = recipe\` gives recipes names of
 their own for \`hash_scheme\`; lines that start with \`#\` are comments.

@@ -93,6 +93,15 @@ test.for([
   expect(defectOf(() => readHash({ ...unsalted(example, scheme), salt: 's' }))).toBe(defect)
 })
 
+test('what a recipe makes too long is no password of the format', async () => {
+  const { example = '' } = formats.find(({ name }) => name === 'apr1') ?? {}
+  const read = readHash(unsalted(example, 'apr1(hex(hex($pass)))'))
+  const encoded = '$apr1$saltsalt$ECPS6hE0yX5z//utwLcvK.'
+  const right = readHash(unsalted(encoded, "apr1('a'.$pass)"))
+  expect(await right.matches(Buffer.from('b'))).toBe(true)
+  expect(await read.matches(Buffer.alloc(4096, 'x'))).toBe(false)
+})
+
 test('the bounds of the format stay', () => {
   expect(
     defectOf(() => readHash(unsalted(`$6$rounds=9999999$salt$${'.'.repeat(86)}`, 'sha512crypt($pass)'))),
