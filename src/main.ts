@@ -12,6 +12,7 @@ import { dialects } from './dialects/index.ts'
 import { errorCode } from './errors.ts'
 import { hashContextOf } from './hash-context.ts'
 import { argon2Libraries } from './hashes/argon2-library.ts'
+import { schemesOf } from './hashes/candidates.ts'
 import { classify } from './hashes/classify.ts'
 import type { HashContext } from './hashes/context.ts'
 import { exampleStored, readHash } from './hashes/index.ts'
@@ -220,6 +221,7 @@ function diagnosisOf(
   return createDiagnosis({
     perMinute: diagnosePerMinute,
     read: (stored) => readHash(stored, context),
+    schemesOf: (stored) => schemesOf(stored, context),
     count: (scheme, variant) => counter.inc({ scheme, variant }),
   })
 }

@@ -1,4 +1,5 @@
 import type { Classified } from '../hashes/classify.ts'
+import { formatAround } from '../hashes/index.ts'
 import { digests } from '../hashes/recipe-functions.ts'
 
 /** What makes a store easy to break once it has been stolen, and what that means. */
@@ -134,9 +135,13 @@ export function algorithmOf(classified: Extract<Classified, { usable: true }>): 
   return /^(?:md4|md5|sha1)(?=\$)/i.exec(classified.read.decoy.encoded ?? '')?.[0] ?? ''
 }
 
-/** A recipe is unsalted that uses nothing of the row but the password. */
+/** A recipe is unsalted that uses nothing of the row but the password, and has no format with a salt around it. */
 export function isUnsalted(scheme: string): boolean {
-  if (scheme.includes('(')) return !/\$(?:salt2?|login|id)\b/.test(withoutTexts(scheme))
+  if (scheme.includes('(')) {
+    const around = formatAround(scheme.slice(0, scheme.indexOf('(')))
+    if (around && !isUnsalted(around.name)) return false
+    return !/\$(?:salt2?|login|id)\b/.test(withoutTexts(scheme))
+  }
   return digests.has(scheme) || UNSALTED.has(scheme) || scheme.startsWith('raw-')
 }
 

@@ -8,6 +8,7 @@ import { NO_CONTEXT } from '../hashes/context.ts'
 import type { ReadHash } from '../hashes/format.ts'
 import { HashError } from '../hashes/format.ts'
 import { readHash } from '../hashes/index.ts'
+import { matchesInForms } from '../hashes/password-forms.ts'
 import { createEstimates } from './estimates.ts'
 import { asFailure } from './failure.ts'
 import { createPool, ownMemory, type Work } from './pool.ts'
@@ -96,7 +97,7 @@ export function createChecker({
 
   async function run(hash: ReadHash, work: Work): Promise<boolean> {
     try {
-      return hash.millis < INLINE_MILLIS ? await inline(hash, work) : await onThread(work)
+      return hash.millis < INLINE_MILLIS ? await inline(hash, work, context) : await onThread(work)
     } catch (error) {
       if (error instanceof Failure && error.code === 'overloaded') events.shed?.(hash.scheme)
       throw error
@@ -139,10 +140,14 @@ function demandOf({ scheme, millis, memory = 0 }: ReadHash): Pick<Work, 'cost' |
   return { cost: { kind: scheme, scheme, millis }, most: 1, memory }
 }
 
-async function inline(hash: ReadHash, { password, deadline }: Work): Promise<boolean> {
+async function inline(
+  hash: ReadHash,
+  { password, deadline }: Work,
+  { forms }: HashContext,
+): Promise<boolean> {
   if (performance.now() > deadline) throw new Failure('overloaded')
   try {
-    return await hash.matches(password)
+    return await matchesInForms(hash, password, forms)
   } catch (error) {
     throw asFailure(error)
   }

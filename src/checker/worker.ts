@@ -5,6 +5,7 @@ import { useArgon2Libraries } from '../hashes/argon2-library.ts'
 import { copiedContext } from '../hashes/context.ts'
 import { HashError } from '../hashes/format.ts'
 import { readHash } from '../hashes/index.ts'
+import { matchesInForms } from '../hashes/password-forms.ts'
 import { asFailure } from './failure.ts'
 import type { Answer, Check, Finding, Question } from './messages.ts'
 
@@ -21,7 +22,8 @@ async function answerTo({ checks, argon2 }: Question): Promise<Answer> {
 
 async function find({ stored, password }: Check): Promise<Finding> {
   try {
-    return { kind: 'verdict', matches: await readHash(stored, context).matches(password) }
+    const hash = readHash(stored, context)
+    return { kind: 'verdict', matches: await matchesInForms(hash, password, context.forms) }
   } catch (error) {
     if (error instanceof HashError) return { kind: 'unusable', defect: error.defect }
     const { code, detail } = asFailure(error)

@@ -60,6 +60,7 @@ function read(encoded: string): ReadHash {
     millis: millisOf(found),
     memory: found.kibibytes * 1024,
     native: 'argon2',
+    nulIsData: true,
     decoy: { encoded: decoyLike(found), scheme: null, salt: null, login: '', id: '' },
     matches: async (password) => timingSafeEqual(await digestOf(password, found), found.digest),
   }

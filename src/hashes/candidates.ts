@@ -1,7 +1,8 @@
 import type { StoredHash } from '../domain.ts'
-import type { Candidates } from './context.ts'
+import type { Candidates, HashContext } from './context.ts'
 import type { ReadHash } from './format.ts'
 import { HashError } from './format.ts'
+import { matchesPassword } from './password-forms.ts'
 
 /** What a hash of several candidate schemes is recorded as. */
 export const CANDIDATES = 'candidates'
@@ -14,6 +15,13 @@ export function candidatesOf(
   candidates: Candidates | undefined,
 ): readonly string[] | undefined {
   return candidates?.get(cohort) ?? candidates?.get('*')
+}
+
+/** What a row may be checked as: what it says, or the candidates of its cohort. The operator's names as their recipes. */
+export function schemesOf(stored: StoredHash, { recipes, candidates }: HashContext): readonly string[] {
+  const declared = stored.scheme?.trim() ?? ''
+  const schemes = declared === '' ? (candidatesOf(stored, candidates) ?? []) : [declared]
+  return schemes.map((scheme) => recipes.get(scheme.toLowerCase()) ?? scheme)
 }
 
 /** One hash that matches when it does under any of these schemes. Those that cannot read the row are left out. */
@@ -38,10 +46,11 @@ export function readCandidates(
     decoy: { ...stored, encoded: decoyDigest(stored.encoded ?? ''), login: '', id: '' },
     ...(native && { native }),
     ...(memory > 0 && { memory }),
+    nulIsData: true,
     matches: async (password) => {
       let found = false
       // Every one of them, so that the time does not tell which.
-      for (const hash of hashes) if (await hash.matches(password)) found = true
+      for (const hash of hashes) if (await matchesPassword(hash, password)) found = true
       return found
     },
   }

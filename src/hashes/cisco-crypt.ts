@@ -29,6 +29,7 @@ function ciscoCrypt(name: string, prefix: '$8$' | '$9$', derivation: Derivation)
       }
       return derivedKeyHash({
         scheme: name,
+        nulIsData: false,
         derivation,
         salt: Buffer.from(salt),
         key: keyBytes(bytesOfCisco64(key), KEY_BYTES),

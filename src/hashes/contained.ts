@@ -76,6 +76,7 @@ export const contained: readonly HashFormat[] = [
   container({
     name: 'postgres-md5',
     note: 'the login is the salt',
+    nulIsData: false,
     shape: /^md5(?<hash>[0-9a-f]{32})$/i,
     recipes: ['md5($pass.$login)'],
     example: `md5${NOBODYS_MD5}`,

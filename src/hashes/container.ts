@@ -22,6 +22,8 @@ export interface Contained {
    * that no such hash has.
    */
   readonly recipes: readonly string[] | ((groups: Groups) => string | null)
+  /** For origins in C. */
+  readonly nulIsData?: false
 }
 
 /** A format of the registry whose strings tell themselves, or are known by name alone. */
@@ -40,7 +42,7 @@ export function container(contained: Contained & { example: string; byNameOnly?:
 
 /** Reads the parts of a stored string and hands them to the recipe. Throws HashError. */
 export function readContained(
-  { name, shape, recipes }: Contained,
+  { name, shape, recipes, nulIsData }: Contained,
   encoded: string,
   stored: StoredHash,
   context: HashContext,
@@ -55,6 +57,7 @@ export function readContained(
     text.startsWith('$') ? (read.decoy.encoded ?? '') : text.replace(/[A-Za-z0-9+/.]/g, 'A')
   return {
     ...read,
+    ...(nulIsData === false && { nulIsData }),
     decoy: {
       encoded: replaced(encoded, shape, constant),
       scheme: name,
@@ -91,7 +94,7 @@ export function readAnyOf(
   const refusals: unknown[] = []
   for (const recipe of recipes) {
     try {
-      readings.push(readRecipe(recipe, stored, hash, context, name))
+      readings.push(readRecipe(recipe, stored, hash, context, { name }))
     } catch (error) {
       refusals.push(error)
     }

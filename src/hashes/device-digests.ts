@@ -371,7 +371,7 @@ const huawei = digestFormat({
   shape: /^[0-9a-f]{40}(?::.{0,128})?$/is,
   byNameOnly: true,
   parts: (encoded, stored) => {
-    const salt = encoded.length > HEX_SHA1 ? encoded.slice(HEX_SHA1 + 1) : stored.salt
+    const salt = encoded.length > HEX_SHA1 ? encoded.slice(HEX_SHA1 + 1) : stored.salt || null
     if (salt === null) throw new HashError('bad-salt', 'the salt is in the row or after a colon')
     return {
       expected: hex(encoded.slice(0, HEX_SHA1)),

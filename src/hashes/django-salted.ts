@@ -35,6 +35,7 @@ function read(encoded: string, { scheme }: StoredHash): ReadHash {
     scheme: djangoSalted.name,
     millis: MILLIS,
     decoy: storedAs(`${written}$carryover$${decoyKey(expected.length).toString('hex')}`),
+    nulIsData: true,
     matches: (password) => ways.some((digestOf) => equalBytes(digestOf(password), expected)),
   }
 }

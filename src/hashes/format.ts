@@ -28,7 +28,12 @@ export interface ReadHash {
   readonly native?: 'argon2'
   /** Bytes that the check holds outside of JavaScript while it runs. Absent: nothing worth counting. */
   readonly memory?: number
-  /** `password` is UTF-8, at most 4 KiB, without NUL. */
+  /**
+   * A NUL in a password is a byte like any other to the system that made the hash. Otherwise its password ends there, or it
+   * refuses such a password; nobody can have signed in with one, so none matches.
+   */
+  readonly nulIsData?: boolean
+  /** `password` is UTF-8, at most 4 KiB. To be called by `matchesPassword`, which knows what a NUL means. */
   matches(password: Uint8Array): boolean | Promise<boolean>
 }
 

@@ -24,6 +24,7 @@ import type { HashFormat, ReadHash } from './format.ts'
 import { HashError } from './format.ts'
 import { as400Ssha1, macosSha1, macosSha512 } from './hex-with-salt.ts'
 import { fshp, samsungAndroid, sapH } from './iterated-digests.ts'
+import { juniperIve } from './juniper-ive.ts'
 import { keycloak } from './keycloak.ts'
 import { argon2Prefixed, kratosCrypts, ldapCrypt } from './ldap-crypt.ts'
 import { ldapDigests, ldapSaltedDigests } from './ldap-digests.ts'
@@ -174,6 +175,7 @@ export const formats: readonly HashFormat[] = [
   oracle12,
   azureadSyncPph1,
   ...deviceDigests,
+  juniperIve,
   lotus5,
   lotus6,
   lotus8,
@@ -217,9 +219,10 @@ function readScheme(stored: StoredHash, context: HashContext): ReadHash {
   const digest = recipeOfDigest(scheme)
   if (digest !== undefined) return readRecipe(digest, stored, encoded, context)
   const own = ownRecipe(scheme, context)
-  if (own) return readRecipe(own.recipe, stored, encoded, context, own.name)
+  if (own) return readRecipe(own.recipe, stored, encoded, context, { name: own.name, around: formatAround })
   // With its blanks, so that the places in messages are those in the row.
-  if (stored.scheme?.includes('(')) return readRecipe(stored.scheme, stored, encoded, context)
+  if (stored.scheme?.includes('('))
+    return readRecipe(stored.scheme, stored, encoded, context, { around: formatAround })
   throw new HashError(
     'unknown-scheme',
     'hash_scheme is the name of a format or of a digest, a recipe, or empty',
@@ -234,7 +237,8 @@ export function exampleStored(scheme: string, context: HashContext = NO_CONTEXT)
   if (named) return namedExample(named)
   const own = ownRecipe(scheme, context)
   try {
-    return own ? recipeExample(own.recipe, own.name) : recipeExample(recipeOfDigest(scheme) ?? scheme)
+    const known = { around: formatAround, ...(own && { name: own.name }) }
+    return recipeExample(own?.recipe ?? recipeOfDigest(scheme) ?? scheme, known)
   } catch {
     return detectable(bcrypt.example)
   }
@@ -327,6 +331,12 @@ function isBareDigest(encoded: string): boolean {
 function formatNamed(scheme: string): HashFormat | undefined {
   const name = scheme.toLowerCase()
   return formats.find((format) => format.name === name || format.aliases?.includes(name))
+}
+
+/** What may stand around a recipe: every format. A password that is stored itself is not hashed. */
+export function formatAround(name: string): HashFormat | undefined {
+  const format = formatNamed(name)
+  return format === plaintext ? undefined : format
 }
 
 function ownRecipe(scheme: string, { recipes }: HashContext): { name: string; recipe: string } | undefined {

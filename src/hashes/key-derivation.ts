@@ -144,16 +144,19 @@ export interface DerivedKeyHash {
   readonly prepared?: (password: Uint8Array) => Uint8Array
   /** What is stored in place of the derived key. */
   readonly finished?: (derived: Buffer) => Buffer
+  /** Said where it is not so: most origins are languages whose strings may hold a NUL. */
+  readonly nulIsData?: false
 }
 
 /** The check of a hash that is a derived key, or a digest of one. */
 export function derivedKeyHash(hash: DerivedKeyHash): ReadHash {
-  const { scheme, derivation, salt, key, written, prepared, finished } = hash
+  const { scheme, derivation, salt, key, written, prepared, finished, nulIsData = true } = hash
   return {
     scheme,
     millis: derivation.millis,
     ...(derivation.memory !== undefined && { memory: derivation.memory }),
     decoy: storedAs(written(decoySalt(salt.length), decoyKey(key.length)), scheme),
+    nulIsData,
     matches: (password) => {
       const derived = derivation.derive(prepared ? prepared(password) : password, salt)
       return equalBytes(finished ? finished(derived) : derived, key)

@@ -60,6 +60,7 @@ function unsalted({ algorithm, bytes, names }: Digest): HashFormat {
         scheme: name,
         millis: MILLIS,
         decoy,
+        nulIsData: true,
         matches: (password) => sameBytes(hash(algorithm, password, 'buffer'), digest),
       }
     },
@@ -92,6 +93,7 @@ function salted({ algorithm, bytes }: Digest): HashFormat {
         scheme: name,
         millis: MILLIS,
         decoy,
+        nulIsData: true,
         matches: (password) => sameBytes(hash(algorithm, Buffer.concat([password, salt]), 'buffer'), digest),
       }
     },

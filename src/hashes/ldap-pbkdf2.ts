@@ -112,6 +112,7 @@ export const atlassian: HashFormat = {
       throw new HashError('malformed', 'behind {PKCS5S2} stand 48 bytes in base64')
     return readPbkdf2({
       scheme: 'atlassian',
+      nulIsData: true,
       digest: 'sha1',
       iterations: ATLASSIAN.iterations,
       salt: bytes.subarray(0, ATLASSIAN.saltBytes),
@@ -146,6 +147,7 @@ export const elasticsearchPbkdf2: HashFormat = {
     }
     return readPbkdf2({
       scheme: 'elasticsearch-pbkdf2',
+      nulIsData: true,
       digest: 'sha512',
       iterations: Number(digits),
       salt: saltBytes,

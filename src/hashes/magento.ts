@@ -60,6 +60,7 @@ function read(encoded: string, stored: StoredHash): ReadHash {
       id: '',
     },
     ...(memory > 0 && { memory, native: 'argon2' as const }),
+    nulIsData: true,
     matches: async (password) => equalBytes(await applied(layers, password), expected),
   }
 }

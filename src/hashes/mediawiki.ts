@@ -121,6 +121,8 @@ function readLayered(encoded: string, stored: StoredHash): ReadHash {
   return {
     ...last,
     scheme: mediawikiLayered.name,
+    // The first layer gets the password, and none of those that may be first stops at a NUL.
+    nulIsData: true,
     millis: lower.reduce((sum, { millis }) => sum + millis, last.millis),
     decoy: { encoded: prefix + constantLike(expected), scheme: null, salt: null, login: '', id: '' },
     matches: (password) =>

@@ -3,6 +3,7 @@ import type { StoredHash } from '../domain.ts'
 import { desCbc } from './des.ts'
 import { bytesOfHex, textOfUtf8 } from './encodings.ts'
 import type { HashFormat, ReadHash } from './format.ts'
+import { HashError } from './format.ts'
 import {
   decoyKey,
   decoySalt,
@@ -85,7 +86,9 @@ export const oracle11S: HashFormat = {
   byNameOnly: true,
   read: (encoded, stored) => {
     const [digest = '', inside] = encoded.split(':')
-    const salt = saltBytes(bytesOfHex(inside ?? stored.salt ?? ''))
+    const written = inside ?? stored.salt
+    if (!written) throw new HashError('bad-salt', 'the salt is in the row or after a colon')
+    const salt = saltBytes(bytesOfHex(written))
     return readSha1(oracle11S.name, keyBytes(bytesOfHex(digest), SHA1_BYTES), salt, oracle11S.name)
   },
 }
@@ -121,6 +124,7 @@ export const oracle12: HashFormat = {
       throw malformed('a T: hash of Oracle has 160 hexadecimal digits')
     const own = bytes.subarray(T_KEY_BYTES)
     return derivedKeyHash({
+      nulIsData: false,
       scheme: oracle12.name,
       derivation: pbkdf2('sha512', T_ITERATIONS, T_KEY_BYTES),
       salt: Buffer.concat([own, T_SUFFIX]),

@@ -29,10 +29,13 @@ export interface Pbkdf2Hash {
   readonly decoy: StoredHash
   /** What the password becomes first. */
   readonly prepare?: (password: Uint8Array) => Uint8Array
+  /** For origins in Java. */
+  readonly nulIsData?: true
 }
 
 /** Checks the bounds of all parts. Throws HashError. */
-export function readPbkdf2({ scheme, digest, iterations, salt, key, decoy, prepare }: Pbkdf2Hash): ReadHash {
+export function readPbkdf2(hash: Pbkdf2Hash): ReadHash {
+  const { scheme, digest, iterations, salt, key, decoy, prepare, nulIsData = false } = hash
   requireLength(scheme, 'salt', salt, SALT_BYTES)
   requireLength(scheme, 'key', key, KEY_BYTES)
   const millis = affordableMillis(scheme, { digest, iterations, bytes: key.length })
@@ -40,6 +43,7 @@ export function readPbkdf2({ scheme, digest, iterations, salt, key, decoy, prepa
     scheme,
     millis,
     decoy,
+    nulIsData,
     matches: (password) =>
       sameBytes(
         pbkdf2Sync(prepare ? prepare(password) : password, salt, iterations, key.length, digest),

@@ -75,6 +75,7 @@ const grubPbkdf2 = pbkdf2Container({
   parts: ([iterations = '', salt = '', key = '']) => ({
     digest: 'sha512',
     iterations,
+    nulIsData: false,
     salt: saltBytes(bytesOfHex(salt)),
     key: keyBytes(bytesOfHex(key), 64),
     written: (otherSalt, otherKey) =>

@@ -53,6 +53,7 @@ function read(encoded: string): ReadHash {
     decoy: storedAs(
       `$pbkdf2${named}$i=${iterations},l=${length}$${base64(decoySalt(salted.length))}$${base64(decoyKey(length))}`,
     ),
+    nulIsData: true,
     matches: (password) => derivations.some(({ derive }) => equalBytes(derive(password, salted), expected)),
   }
 }

@@ -92,6 +92,7 @@ function readPortable(encoded: string, { name, scheme, digest, prefix, prepare }
     scheme: name,
     millis: rounds * MILLIS_PER_ROUND[digest],
     decoy: selfContained(prefix + decoyOf(start, digest), scheme),
+    nulIsData: true,
     matches: (password) => {
       if (password.length > MAX_PASSWORD_BYTES) return false
       const prepared = prepare ? prepare(password) : password

@@ -22,6 +22,7 @@ function read(encoded: string): ReadHash {
   const keys = [storedKey, serverKey].map((key) => keyBytes(bytesOfPaddedBase64(key), KEY_BYTES))
   return derivedKeyHash({
     scheme: postgresScram.name,
+    nulIsData: false,
     derivation: pbkdf2('sha256', wholeNumber(iterations, 'the number of iterations'), KEY_BYTES),
     salt: saltBytes(bytesOfPaddedBase64(salt)),
     key: Buffer.concat(keys),

@@ -1,9 +1,11 @@
 import { pbkdf2Sync, scryptSync } from 'node:crypto'
+import { inCodePage } from './code-pages.ts'
 import type { Digest } from './digests/digest.ts'
 import { digestFunctions } from './digests/digest.ts'
 import { bytesOfBase64, bytesOfHex, textOfUtf8 } from './encodings.ts'
 import { HashError } from './format.ts'
 import { scryptMemory } from './key-derivation.ts'
+import { saslPrepared } from './saslprep.ts'
 
 const NOTHING = Buffer.alloc(0)
 
@@ -58,6 +60,13 @@ export const recipeFunctions: ReadonlyMap<string, RecipeFunction> = new Map([
   ['utf16le', decoder((bytes) => recoded(bytes, 'utf16le'), 2)],
   ['utf16be', decoder((bytes) => recoded(bytes, 'utf16le')?.swap16() ?? null, 2)],
   ['latin1', decoder(latin1, 1)],
+  ...(['cp1252', 'cp437', 'cp850'] as const).map(
+    (page) => [page, decoder((bytes) => inCodePage(bytes, page), 1)] as const,
+  ),
+  // UTF-8 grows by these factors at most (Unicode Standard Annex 15).
+  ['nfc', decoder((bytes) => normalized(bytes, 'NFC'), 3)],
+  ['nfkc', decoder((bytes) => normalized(bytes, 'NFKC'), 11)],
+  ['saslprep', decoder(saslprep, 11)],
   ['lower', asciiCase(0x41, 0x5a, 0x20)],
   ['upper', asciiCase(0x61, 0x7a, -0x20)],
   ['trim', decoder(trimmed, 1)],
@@ -193,6 +202,16 @@ function latin1(bytes: Buffer): Buffer | null {
   const text = textOfUtf8(bytes)
   // biome-ignore lint/suspicious/noControlCharactersInRegex: the range is the whole of ISO 8859-1
   return text === null || !/^[\x00-\xff]*$/.test(text) ? null : Buffer.from(text, 'latin1')
+}
+
+function normalized(bytes: Buffer, form: 'NFC' | 'NFKC'): Buffer | null {
+  const text = textOfUtf8(bytes)
+  return text === null ? null : Buffer.from(text.normalize(form))
+}
+
+function saslprep(bytes: Buffer): Buffer | null {
+  const text = textOfUtf8(bytes)
+  return text === null ? null : Buffer.from(saslPrepared(text))
 }
 
 /** The bytes that trim() of PHP takes away. */

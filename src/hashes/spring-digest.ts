@@ -44,6 +44,7 @@ function read(encoded: string): ReadHash {
     scheme: springDigest.name,
     millis: MILLIS,
     decoy: storedAs(`${salt}${decoyKey(expected.length).toString('hex')}`, springDigest.name),
+    nulIsData: true,
     matches: (password) => {
       const message = Buffer.concat([password, suffix])
       return digests.some((digestOf) => equalBytes(digestOf(message), expected))

@@ -45,6 +45,7 @@ function read(encoded: string): ReadHash {
     scheme: springPbkdf2.name,
     millis: release.ways.reduce((sum, { millis }) => sum + millis, 0),
     decoy: storedAs(decoyKey(bytes.length).toString('hex'), springPbkdf2.name),
+    nulIsData: true,
     matches: (password) => release.ways.some(({ derive }) => equalBytes(derive(password, salt), key)),
   }
 }

@@ -33,6 +33,16 @@ const cases: readonly { title: string; hash: Partial<StoredHash>; weak: readonly
     hash: { scheme: 'hmac_md5($salt, $pass)', salt: 'abc' },
     weak: ['md5-or-sha1'],
   },
+  {
+    title: 'a digest inside of bcrypt',
+    hash: { scheme: 'bcrypt(hex(md5($pass)))', encoded: `$2y$08$${BCRYPT_TAIL}` },
+    weak: [],
+  },
+  {
+    title: 'a digest without salt under its name, around a recipe',
+    hash: { scheme: 'ldap-sha512(latin1($pass))', encoded: `{SHA512}${digest(64)}` },
+    weak: ['unsalted'],
+  },
   { title: 'bcrypt at cost 4', hash: { scheme: null, encoded: BCRYPT_4 }, weak: ['bcrypt-cost'] },
   { title: 'bcrypt at cost 8', hash: { scheme: null, encoded: `$2y$08$${BCRYPT_TAIL}` }, weak: [] },
   {
