@@ -58,6 +58,7 @@ export type LogEvent =
   | { event: 'database-lost'; pool: string; code: string }
   | { event: 'common-scheme-unknown'; code: string }
   | { event: 'native-library-broken'; library: string }
+  | { event: 'lanes-off' }
   | { event: 'crash'; code: string }
 
 const levels: Record<LogEvent['event'], Level> = {
@@ -77,6 +78,7 @@ const levels: Record<LogEvent['event'], Level> = {
   'database-lost': 'warn',
   'common-scheme-unknown': 'warn',
   'native-library-broken': 'error',
+  'lanes-off': 'error',
   crash: 'error',
 }
 

@@ -1,5 +1,6 @@
 import type { Defect, StoredHash } from '../domain.ts'
 import type { HashContext } from './context.ts'
+import type { Lane } from './lanes.ts'
 
 /** A stored hash that cannot be used. The message never contains any part of the hash. */
 export class HashError extends Error {
@@ -26,6 +27,8 @@ export interface ReadHash {
   readonly decoy: StoredHash
   /** The native module that the check loads. The checker asks beforehand whether it does load. */
   readonly native?: 'argon2'
+  /** A way to check that shares a call with others, and comes to what `matches` comes to. */
+  readonly lane?: Lane
   /** `password` is UTF-8, at most 4 KiB, without NUL. */
   matches(password: Uint8Array): boolean | Promise<boolean>
 }

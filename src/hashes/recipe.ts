@@ -11,6 +11,7 @@ import type { Form } from './recipe-functions.ts'
 import { digests } from './recipe-functions.ts'
 import type { Around, ParsedRecipe, RecipeNode } from './recipe-parser.ts'
 import { parseRecipe, printRecipe, RUNNING } from './recipe-parser.ts'
+import { prepared } from './wrapped.ts'
 
 /** The most bytes of the password, of a secret, and of salt, login and id in UTF-8. */
 const LONGEST_INPUT = 4096
@@ -113,10 +114,10 @@ function readAround(
     scheme: recipe.label,
     millis: recipe.millis + inner.millis,
     decoy: { ...decoyOf(recipe), encoded: inner.decoy.encoded },
-    matches: (password) => {
+    ...prepared(inner, (password) => {
       const result = made(password)
-      return result !== null && inner.matches(asOriginReads(encoded, result))
-    },
+      return result && asOriginReads(encoded, result)
+    }),
   }
 }
 
