@@ -1,6 +1,8 @@
 import type { EksKey } from './eks-key.ts'
 import { bigEndianWords } from './eks-key.ts'
 import { eksModule, P_WORDS, S_WORDS, WORDS } from './eks-module.ts'
+import type { Exports } from './instance.ts'
+import { instantiated } from './instance.ts'
 import { initialState } from './pi.ts'
 
 /**
@@ -24,7 +26,7 @@ export type EksLanes = (jobs: readonly EksJob[], cost: number) => Buffer[]
 export function createEksLanes(moduleOf: (lanes: number) => Uint8Array<ArrayBuffer> = eksModule): EksLanes {
   const made = new Map<number, Instance>()
   const instanceOf = (lanes: number) => {
-    const instance = made.get(lanes) ?? instantiated(moduleOf(lanes))
+    const instance = made.get(lanes) ?? instanceFrom(moduleOf(lanes))
     made.set(lanes, instance)
     return instance
   }
@@ -51,25 +53,13 @@ interface Instance {
   readonly rounds: (count: number) => void
 }
 
-/** As much of the interface of WebAssembly as is used; engines without a compiler lack it. */
-declare const WebAssembly:
-  | undefined
-  | {
-      Module: new (bytes: Uint8Array<ArrayBuffer>) => object
-      Instance: new (
-        module: object,
-      ) => {
-        readonly exports: {
-          readonly memory: { readonly buffer: ArrayBuffer }
-          readonly encipher: (unused: number) => void
-          readonly rounds: (count: number) => void
-        }
-      }
-    }
+interface EksExports extends Exports {
+  readonly encipher: (unused: number) => void
+  readonly rounds: (count: number) => void
+}
 
-function instantiated(bytes: Uint8Array<ArrayBuffer>): Instance {
-  if (typeof WebAssembly === 'undefined') throw new Error('there is no WebAssembly here')
-  const { memory, encipher, rounds } = new WebAssembly.Instance(new WebAssembly.Module(bytes)).exports
+function instanceFrom(bytes: Uint8Array<ArrayBuffer>): Instance {
+  const { memory, encipher, rounds } = instantiated<EksExports>(bytes)
   return { words: new Int32Array(memory.buffer), encipher: () => encipher(0), rounds }
 }
 

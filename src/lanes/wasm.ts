@@ -52,10 +52,12 @@ export const less = (one: Code, other: Code): Code => [one, other, 0x49]
 export const add = (one: Code, other: Code): Code => [one, other, 0x6a]
 export const subtract = (one: Code, other: Code): Code => [one, other, 0x6b]
 export const and = (one: Code, other: Code): Code => [one, other, 0x71]
+export const or = (one: Code, other: Code): Code => [one, other, 0x72]
 export const xor = (one: Code, other: Code): Code => [one, other, 0x73]
 export const shiftLeft = (value: Code, bits: number): Code => [value, constant(bits), 0x74]
 /** Fills up with zeros. */
 export const shiftRight = (value: Code, bits: number): Code => [value, constant(bits), 0x76]
+export const rotateLeft = (value: Code, bits: number): Code => [value, constant(bits), 0x77]
 
 export const call = (index: number, argument: Code): Code => [argument, 0x10, unsigned(index)]
 /** Does the body at least once, and again while the condition is not 0. */
