@@ -86,7 +86,7 @@ describe('when there is more work than time', () => {
   test('what cannot be done by its deadline is refused at once, and the rest is done', async () => {
     const checker = await checkerWith()
     const settled: unknown[] = []
-    const checks = Array.from({ length: 12 }, async () => {
+    const checks = Array.from({ length: 24 }, async () => {
       const result = await checker.check(stored(BCRYPT_10), Buffer.from('x'), inMillis(700)).catch(codeOf)
       settled.push(result)
       return result
