@@ -60,6 +60,7 @@ export type LogEvent =
   | { event: 'thread-lost'; reason: 'crashed' | 'overran' }
   /** In use in place of the fastest, which does not work here; null: none does, and Argon2 hashes are unavailable. */
   | { event: 'argon2-library'; library: 'argon2' | null }
+  | { event: 'lanes-off' }
   | { event: 'crash'; code: string }
 
 const levels: Record<LogEvent['event'], Level> = {
@@ -80,6 +81,7 @@ const levels: Record<LogEvent['event'], Level> = {
   'common-scheme-unknown': 'warn',
   'thread-lost': 'error',
   'argon2-library': 'warn',
+  'lanes-off': 'error',
   crash: 'error',
 }
 

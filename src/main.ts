@@ -16,6 +16,7 @@ import { schemesOf } from './hashes/candidates.ts'
 import { classify } from './hashes/classify.ts'
 import type { HashContext } from './hashes/context.ts'
 import { exampleStored, readHash } from './hashes/index.ts'
+import { lanesWork } from './hashes/lanes.ts'
 import type { Application } from './hooks/admit.ts'
 import { createDecoys } from './hooks/decoy.ts'
 import { createDiagnosis, type Diagnosis } from './hooks/diagnose.ts'
@@ -43,6 +44,7 @@ const COMMON_SCHEME_EVERY_MS = 60_000
 /** Wires everything and listens. Throws SchemaError when the database is not at this program's schema. */
 export async function startService(config: Config, log: Log): Promise<Service> {
   for (const warning of config.warnings) log({ event: 'setting', warning })
+  if (!lanesWork()) log({ event: 'lanes-off' })
   const metrics = createMetrics()
   const hooksDatabase = open('hooks', config.hooksDatabase, 8, log)
   const adminDatabase = open('admin', config.adminDatabase, 2, log)

@@ -136,8 +136,8 @@ export function createChecker({
   }
 }
 
-function demandOf({ scheme, millis, memory = 0 }: ReadHash): Pick<Work, 'cost' | 'most' | 'memory'> {
-  return { cost: { kind: scheme, scheme, millis }, most: 1, memory }
+function demandOf({ scheme, millis, memory = 0, lane }: ReadHash): Pick<Work, 'cost' | 'most' | 'memory'> {
+  return { cost: { kind: lane?.kind ?? scheme, scheme, millis }, most: lane?.most ?? 1, memory }
 }
 
 async function inline(

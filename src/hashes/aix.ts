@@ -6,7 +6,7 @@ import { md5CryptDigest } from './md5-crypt.ts'
 
 /** AIX writes 6 by default, which is 64 iterations. */
 const MAX_LOG2 = 20
-const SMD5_MILLIS = 1.1
+const SMD5_MILLIS = 0.15
 
 const SMD5 = /^\{smd5\}([\x21-\x23\x25-\x7e]{0,8})\$([./0-9A-Za-z]{21}[./01])$/
 const SSHA = /^\{ssha(1|256|512)\}(\d\d)\$([\x21-\x23\x25-\x7e]{1,32})\$([./0-9A-Za-z]{26,86})$/

@@ -3,6 +3,7 @@ import type { HashContext } from './context.ts'
 import type { HashFormat, ReadHash } from './format.ts'
 import { HashError } from './format.ts'
 import { readRecipe, variablesOf } from './recipe.ts'
+import { withoutLane } from './wrapped.ts'
 
 /** What the named groups of a shape have found. */
 export type Groups = Readonly<Record<string, string | undefined>>
@@ -103,7 +104,7 @@ export function readAnyOf(
   if (!first) throw refusals[0]
   if (others.length === 0) return first
   return {
-    ...first,
+    ...withoutLane(first),
     millis: readings.reduce((total, { millis }) => total + millis, 0),
     decoy: { ...first.decoy, salt: readings.find(({ decoy }) => decoy.salt !== null)?.decoy.salt ?? null },
     matches: async (password) => {

@@ -1,5 +1,6 @@
 import type { Defect, StoredHash } from '../domain.ts'
 import type { HashContext } from './context.ts'
+import type { Lane } from './lanes.ts'
 
 /** A stored hash that cannot be used. The message never contains any part of the hash. */
 export class HashError extends Error {
@@ -26,6 +27,8 @@ export interface ReadHash {
   readonly decoy: StoredHash
   /** What native code the check needs. The checker asks beforehand whether any that loads here computes it. */
   readonly native?: 'argon2'
+  /** A way to check that shares a call with others, and comes to what `matches` comes to. */
+  readonly lane?: Lane
   /** Bytes that the check holds outside of JavaScript while it runs. Absent: nothing worth counting. */
   readonly memory?: number
   /**

@@ -17,6 +17,7 @@ import {
   wholeNumber,
 } from './key-derivation.ts'
 import { pbkdf2Container } from './pbkdf2-container.ts'
+import { prepared } from './wrapped.ts'
 
 const KEY_BYTES = { least: 16, most: 512 }
 
@@ -125,8 +126,9 @@ function readLayered(encoded: string, stored: StoredHash): ReadHash {
     nulIsData: true,
     millis: lower.reduce((sum, { millis }) => sum + millis, last.millis),
     decoy: { encoded: prefix + constantLike(expected), scheme: null, salt: null, login: '', id: '' },
-    matches: (password) =>
-      last.matches(lower.reduce((message, { textOf }) => Buffer.from(textOf(message)), password)),
+    ...prepared(last, (password) =>
+      lower.reduce((message, { textOf }) => Buffer.from(textOf(message)), password),
+    ),
   }
 }
 

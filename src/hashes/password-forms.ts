@@ -31,7 +31,17 @@ export async function matchesInForms(
 /** Whether a hash is of these bytes. Where the origin takes no NUL, the work is done and nothing matches. */
 export async function matchesPassword(read: ReadHash, password: Uint8Array): Promise<boolean> {
   const matches = await read.matches(password)
-  return matches && (read.nulIsData === true || !password.includes(0))
+  return matches && takesNul(read, password)
+}
+
+/** Whether these forms of a password are one, and that as it was sent. */
+export function isAsSent(password: Uint8Array, forms: readonly PasswordForm[] = AS_SENT): boolean {
+  return forms.every((form) => form === 'as-sent') || password.every((byte) => byte < 0x80)
+}
+
+/** What it means for a password that its bytes match: where the origin takes no NUL, none with one does. */
+export function takesNul({ nulIsData }: ReadHash, password: Uint8Array): boolean {
+  return nulIsData === true || !password.includes(0)
 }
 
 /** The forms that differ from each other; the password itself where none is left. */

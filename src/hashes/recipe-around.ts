@@ -54,17 +54,40 @@ export function readAround(
     },
     // Of a digest no NUL that was typed is left, and one of its own was there when the hash was made.
     nulIsData: inner.nulIsData === true || recipe.form !== 'open',
-    matches: async (password) => {
+    ...workAlways(inner, (password) => {
       const result = made(password)
-      if (result === null || result.length > LONGEST_PREPARED) {
-        // The work of a check, so that the time does not tell.
-        await inner.matches(password)
-        return false
-      }
-      return inner.matches(asOriginReads(inner, encoded, result))
-    },
+      if (result === null || result.length > LONGEST_PREPARED) return null
+      return asOriginReads(inner, encoded, result)
+    }),
   }
 }
+
+/** As `prepared`, with the work of a check where nothing can be made of the password, so that the time does not tell. */
+function workAlways(
+  inner: ReadHash,
+  prepare: (password: Uint8Array) => Uint8Array | null,
+): Pick<ReadHash, 'matches' | 'lane'> {
+  const { lane } = inner
+  return {
+    matches: async (password) => {
+      const made = prepare(password)
+      const matches = await inner.matches(made ?? password)
+      return made !== null && matches
+    },
+    ...(lane && {
+      lane: {
+        ...lane,
+        job: (password) => {
+          const made = prepare(password)
+          const job = lane.job(made ?? password)
+          return made === null && job !== null ? { ...job, digest: NOBODYS_DIGEST } : job
+        },
+      },
+    }),
+  }
+}
+
+const NOBODYS_DIGEST = Buffer.alloc(23)
 
 /**
  * C programs stop at the first NUL, and so does `$2y$`, which is PHP's. Other origins of bcrypt count every byte: raw

@@ -2,6 +2,7 @@ import type { StoredHash } from '../domain.ts'
 import { bcrypt, bcryptText } from './bcrypt.ts'
 import type { HashContext } from './context.ts'
 import type { HashFormat, ReadHash } from './format.ts'
+import { withoutLane } from './wrapped.ts'
 
 const DECOY = 'CarryoverCarryoverCarOnobodyKnowsAPasswordForThisHas.'
 
@@ -24,7 +25,7 @@ function read(encoded: string, stored: StoredHash, context: HashContext): ReadHa
   const once = bcrypt.read(inner, stored, context)
   const isDouble = !/^bcrypt:/i.test(encoded)
   return {
-    ...once,
+    ...(isDouble ? withoutLane(once) : once),
     scheme: wbb4.name,
     millis: (isDouble ? 2 : 1) * once.millis,
     decoy: {

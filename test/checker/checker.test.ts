@@ -2,6 +2,7 @@ import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
+import { hashSync } from 'bcryptjs'
 import { afterEach, describe, expect, test } from 'vitest'
 import type { Checker, CheckerOptions } from '../../src/checker/checker.ts'
 import { createChecker } from '../../src/checker/checker.ts'
@@ -98,7 +99,7 @@ describe('when there is more work than time', () => {
   test('what cannot be done by its deadline is refused at once, and the rest is done', async () => {
     const checker = await checkerWith()
     const settled: unknown[] = []
-    const checks = Array.from({ length: 12 }, async () => {
+    const checks = Array.from({ length: 200 }, async () => {
       const result = await checker.check(stored(BCRYPT_10), Buffer.from('x'), inMillis(700)).catch(codeOf)
       settled.push(result)
       return result
@@ -248,6 +249,31 @@ describe('who waits for whom', () => {
     expect(await running).toBe(true)
     await expect(check(caller)).rejects.toSatisfy((error) => codeOf(error) === 'overloaded')
   })
+})
+
+test('checks of one kind that wait at the same time share calls, and each gets its own answer', async () => {
+  const companies: number[] = []
+  const events = {
+    ran: (_: string, _predicted: number, _taken: number, company: number) => companies.push(company),
+  }
+  const checker = await checkerWith({ events })
+  const hashes = [
+    { encoded: '$2b$08$CCCCCCCCCCCCCCCCCCCCC.', right: '' },
+    { encoded: '$2y$08$CarryoverCarryoverCarO', right: 'another' },
+  ].map(({ encoded, right }) => ({ encoded: hashSync(right, encoded.replace('$2y$', '$2b$')), right }))
+  const questions = Array.from({ length: 31 }, (_, place) => {
+    const hash = hashes[place % 2] ?? BCRYPT
+    return { hash, password: place % 3 === 0 ? 'wrong' : hash.right }
+  })
+  const answers = await Promise.all(
+    questions.map(({ hash, password }) =>
+      checker.check(stored(hash), Buffer.from(password), inMillis(30_000)),
+    ),
+  )
+  expect(answers).toEqual(questions.map(({ hash, password }) => password === hash.right))
+  expect(companies[0]).toBe(1)
+  expect(Math.max(...companies)).toBe(3)
+  expect(companies.reduce((sum, company) => sum + company, 0)).toBe(31)
 })
 
 describe('the memory of Argon2', () => {
