@@ -40,6 +40,13 @@ export function isDerivationDigest(name: string | undefined): name is Derivation
   return name !== undefined && Object.hasOwn(derivationDigests, name)
 }
 
+/** The digest of this name, in any case. Throws HashError. */
+export function digestNamed(name: string): DerivationDigest {
+  const lower = name.toLowerCase()
+  if (isDerivationDigest(lower)) return lower
+  throw malformed('the digest of PBKDF2 is MD5, SHA-1 or SHA-2')
+}
+
 /** Throws HashError before any work. `length`: bytes of the key, each block of which costs all iterations. */
 export function pbkdf2(digest: DerivationDigest, iterations: number, length: number): Derivation {
   checkLength(length)
