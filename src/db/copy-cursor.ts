@@ -1,6 +1,7 @@
 import type pg from 'pg'
 import type { StoredHash } from '../domain.ts'
 import { connectOwner } from './client.ts'
+import { type CopiedHash, cohortIn, hashIn } from './copied.ts'
 import { step } from './step.ts'
 
 /** A user of the copy, as far as the stored hash goes. */
@@ -13,13 +14,7 @@ export interface CopyRow {
   readonly saltShared: boolean
 }
 
-interface FetchedRow {
-  readonly id: string
-  readonly login: string | null
-  readonly password_hash: string | null
-  readonly hash_scheme: string | null
-  readonly salt: string | null
-  readonly cohort: string | null
+interface FetchedRow extends CopiedHash {
   readonly hash_shared: boolean
   readonly salt_shared: boolean
 }
@@ -86,15 +81,8 @@ async function fetchRows(client: pg.Client): Promise<readonly FetchedRow[]> {
 
 function rowIn(row: FetchedRow): CopyRow {
   return {
-    cohort: row.cohort ?? 'default',
-    hash: {
-      encoded: row.password_hash,
-      scheme: row.hash_scheme,
-      salt: row.salt,
-      login: row.login ?? '',
-      id: row.id,
-      cohort: row.cohort ?? 'default',
-    },
+    cohort: cohortIn(row),
+    hash: hashIn(row),
     hashShared: row.hash_shared,
     saltShared: row.salt_shared,
   }
