@@ -24,6 +24,8 @@ export interface ReadHash {
   readonly millis: number
   /** A stored hash of the same scheme and cost that nobody knows a password of: the work for unknown logins. */
   readonly decoy: StoredHash
+  /** The rounds of PBKDF2, where that is what makes the check slow. */
+  readonly pbkdf2?: { readonly digest: string; readonly iterations: number }
   /** The native module that the check loads. The checker asks beforehand whether it does load. */
   readonly native?: 'argon2'
   /** `password` is UTF-8, at most 4 KiB, without NUL. */

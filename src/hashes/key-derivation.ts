@@ -33,6 +33,8 @@ export type DerivationDigest = keyof typeof derivationDigests
 /** PBKDF2 or scrypt with its parameters within the bounds. Blocks; meant for the threads of the checker. */
 export interface Derivation {
   readonly millis: number
+  /** Its rounds, where it is PBKDF2. */
+  readonly pbkdf2?: { readonly digest: DerivationDigest; readonly iterations: number }
   derive(password: Uint8Array, salt: Uint8Array): Buffer
 }
 
@@ -61,6 +63,7 @@ export function pbkdf2(digest: DerivationDigest, iterations: number, length: num
   if (iterations < 1) throw malformed('PBKDF2 has at least one iteration')
   return {
     millis: estimate,
+    pbkdf2: { digest, iterations },
     derive: (password, salt) => pbkdf2Sync(password, salt, iterations, length, digest),
   }
 }
@@ -151,6 +154,7 @@ export function derivedKeyHash(hash: DerivedKeyHash): ReadHash {
   return {
     scheme,
     millis: derivation.millis,
+    ...(derivation.pbkdf2 && { pbkdf2: derivation.pbkdf2 }),
     decoy: storedAs(written(decoySalt(salt.length), decoyKey(key.length)), scheme),
     matches: (password) => {
       const derived = derivation.derive(prepared ? prepared(password) : password, salt)
