@@ -5,7 +5,7 @@ import type { Config, DatabaseAccount } from './config.ts'
 import { type Database, openDatabase } from './db/client.ts'
 import { readCounts } from './db/counts.ts'
 import { readHistories } from './db/history.ts'
-import { newestMigration, SchemaError } from './db/migrate.ts'
+import { checkSchema, SchemaError } from './db/migrate.ts'
 import { commonScheme, confirmUsers, outcomeRecorder, schemaVersion } from './db/outcomes.ts'
 import { userFinder } from './db/users.ts'
 import { dialects } from './dialects/index.ts'
@@ -59,7 +59,7 @@ export async function startService(config: Config, log: Log): Promise<Service> {
     await Promise.all([hooksDatabase.end(), adminDatabase.end()])
   }
   try {
-    await Promise.all([checkSchema(hooksDatabase), checkSchema(adminDatabase), checker.ready()])
+    await Promise.all([checkAccount(hooksDatabase), checkAccount(adminDatabase), checker.ready()])
   } catch (error) {
     await endAll()
     throw error
@@ -239,20 +239,18 @@ function open(pool: 'hooks' | 'admin', { url, role }: DatabaseAccount, max: numb
   })
 }
 
-/** `serve` runs on its own schema alone; an older one lacks functions, and a newer one may have changed them. */
-async function checkSchema(database: Database): Promise<void> {
-  const newest = await newestMigration()
-  const version = await schemaVersion(database).catch((error: unknown) => {
+async function checkAccount(database: Database): Promise<void> {
+  try {
+    await checkSchema(database)
+  } catch (error) {
+    if (error instanceof SchemaError) throw error
     const code = errorCode(error)
-    // undefined function, undefined schema, undefined table
-    if (['42883', '3F000', '42P01'].includes(code)) return null
-    if (code === '42501')
-      throw new SchemaError('the database account lacks the role carryover_hooks or carryover_admin')
-    throw new SchemaError(`the database cannot be used (${code})`)
-  })
-  if (version === null || version < newest)
-    throw new SchemaError('the database has an older schema: run `carryover migrate`')
-  if (version > newest) throw new SchemaError('the database has a newer schema than this program: update it')
+    throw new SchemaError(
+      code === '42501'
+        ? 'the database account lacks the role carryover_hooks or carryover_admin'
+        : `the database cannot be used (${code})`,
+    )
+  }
 }
 
 /** A query and a check, each within a second. */

@@ -1,7 +1,7 @@
 import { bigEndianCrypt64, numberOfCrypt64, sameBytes, selfContained } from './crypt64.ts'
+import { desEncrypt, desKey } from './des.ts'
 import type { HashFormat } from './format.ts'
 import { HashError } from './format.ts'
-import { desKey, saltedDes } from './salted-des.ts'
 
 /** What is enciphered: crypt(3) starts from a block of zeros. */
 const ZEROS = Buffer.alloc(8)
@@ -39,7 +39,7 @@ export const descrypt: HashFormat = {
 /** The 13 characters of crypt(3). */
 export function desCrypt(password: Uint8Array, salt: string): string {
   const work = { salt: numberOfCrypt64(salt), times: CRYPT_TIMES }
-  return salt + bigEndianCrypt64(saltedDes(desKey(password), ZEROS, work))
+  return salt + bigEndianCrypt64(desEncrypt(desKey(password), ZEROS, work))
 }
 
 const BSDI = new RegExp(`^_([./0-9A-Za-z]{4})([./0-9A-Za-z]{4})(${DIGEST})$`)
@@ -63,7 +63,8 @@ export const bsdiCrypt: HashFormat = {
       scheme: 'bsdi-crypt',
       millis: times * MILLIS_PER_TIME + MILLIS_PER_BLOCK,
       decoy: selfContained(`_${digits}Carr${DECOY_DIGEST}`),
-      matches: (password) => sameBytes(bigEndianCrypt64(saltedDes(foldedKey(password), ZEROS, work)), digest),
+      matches: (password) =>
+        sameBytes(bigEndianCrypt64(desEncrypt(foldedKey(password), ZEROS, work)), digest),
     }
   },
 }
@@ -72,7 +73,7 @@ export const bsdiCrypt: HashFormat = {
 function foldedKey(password: Uint8Array): Buffer {
   let key = desKey(password)
   for (let at = BLOCK; at < password.length; at += BLOCK) {
-    const enciphered = saltedDes(key, key, { salt: 0, times: 1 })
+    const enciphered = desEncrypt(key, key)
     const block = desKey(password.subarray(at))
     key = Buffer.from(enciphered.map((byte, place) => byte ^ (block[place] ?? 0)))
   }
@@ -127,7 +128,7 @@ export const crypt16: HashFormat = {
       decoy: selfContained(`Ca${DECOY_DIGEST}${DECOY_DIGEST}`, 'crypt16'),
       matches: (password) => {
         const digests = CRYPT16_TIMES.map((times, block) =>
-          bigEndianCrypt64(saltedDes(desKey(password.subarray(BLOCK * block)), ZEROS, { salt, times })),
+          bigEndianCrypt64(desEncrypt(desKey(password.subarray(BLOCK * block)), ZEROS, { salt, times })),
         )
         return sameBytes(digests.join(''), encoded.slice(2))
       },

@@ -2,7 +2,15 @@ import { createHash, createHmac } from 'node:crypto'
 import type { StoredHash } from '../domain.ts'
 import { bytesOfHex } from './encodings.ts'
 import type { HashFormat, ReadHash } from './format.ts'
-import { decoyKey, equalBytes, keyBytes, malformed, saltBytes, storedAs } from './key-derivation.ts'
+import {
+  decoyKey,
+  decoySalt,
+  equalBytes,
+  keyBytes,
+  malformed,
+  saltBytes,
+  storedAs,
+} from './key-derivation.ts'
 
 /** A digest of a password of 4 KiB, twice. */
 const MILLIS = 0.05
@@ -34,7 +42,7 @@ function read(encoded: string, { scheme }: StoredHash): ReadHash {
   return {
     scheme: djangoSalted.name,
     millis: MILLIS,
-    decoy: storedAs(`${written}$carryover$${decoyKey(expected.length).toString('hex')}`),
+    decoy: storedAs(`${written}$${decoySalt(key.length)}$${decoyKey(expected.length).toString('hex')}`),
     nulIsData: true,
     matches: (password) => ways.some((digestOf) => equalBytes(digestOf(password), expected)),
   }

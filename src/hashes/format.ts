@@ -25,6 +25,8 @@ export interface ReadHash {
   readonly millis: number
   /** A stored hash of the same scheme and cost that nobody knows a password of: the work for unknown logins. */
   readonly decoy: StoredHash
+  /** The rounds of PBKDF2, where that is what makes the check slow. */
+  readonly pbkdf2?: { readonly digest: string; readonly iterations: number }
   /** What native code the check needs. The checker asks beforehand whether any that loads here computes it. */
   readonly native?: 'argon2'
   /** A way to check that shares a call with others, and comes to what `matches` comes to. */

@@ -35,11 +35,20 @@ export interface Derivation {
   readonly millis: number
   /** As in ReadHash. */
   readonly memory?: number
+  /** Its rounds, where it is PBKDF2. */
+  readonly pbkdf2?: { readonly digest: DerivationDigest; readonly iterations: number }
   derive(password: Uint8Array, salt: Uint8Array): Buffer
 }
 
 export function isDerivationDigest(name: string | undefined): name is DerivationDigest {
   return name !== undefined && Object.hasOwn(derivationDigests, name)
+}
+
+/** The digest of this name, in any case. Throws HashError. */
+export function digestNamed(name: string): DerivationDigest {
+  const lower = name.toLowerCase()
+  if (isDerivationDigest(lower)) return lower
+  throw malformed('the digest of PBKDF2 is MD5, SHA-1 or SHA-2')
 }
 
 /** Throws HashError before any work. `length`: bytes of the key, each block of which costs all iterations. */
@@ -56,6 +65,7 @@ export function pbkdf2(digest: DerivationDigest, iterations: number, length: num
   if (iterations < 1) throw malformed('PBKDF2 has at least one iteration')
   return {
     millis: estimate,
+    pbkdf2: { digest, iterations },
     derive: (password, salt) => pbkdf2Sync(password, salt, iterations, length, digest),
   }
 }
@@ -154,6 +164,7 @@ export function derivedKeyHash(hash: DerivedKeyHash): ReadHash {
   return {
     scheme,
     millis: derivation.millis,
+    ...(derivation.pbkdf2 && { pbkdf2: derivation.pbkdf2 }),
     ...(derivation.memory !== undefined && { memory: derivation.memory }),
     decoy: storedAs(written(decoySalt(salt.length), decoyKey(key.length)), scheme),
     nulIsData,

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { StoredHash } from '../domain.ts'
-import { desCbc } from './des.ts'
+import { desCbcLast } from './des.ts'
 import { bytesOfHex, textOfUtf8 } from './encodings.ts'
 import type { HashFormat, ReadHash } from './format.ts'
 import { HashError } from './format.ts'
@@ -17,7 +17,7 @@ import {
 } from './key-derivation.ts'
 
 /** DES over some 8 KiB, twice. */
-const DES_MILLIS = 1
+const DES_MILLIS = 4
 const DIGEST_MILLIS = 0.03
 const MAX_LOGIN_CHARACTERS = 128
 
@@ -54,8 +54,8 @@ function oracle10Digest(text: string): Buffer {
   const wide = Buffer.from(text.toUpperCase(), 'utf16le').swap16()
   const blocks = Buffer.alloc(DES_BLOCK * Math.max(1, Math.ceil(wide.length / DES_BLOCK)))
   blocks.set(wide)
-  const key = desCbc(ORACLE_KEY, blocks).subarray(-DES_BLOCK)
-  return desCbc(key, blocks).subarray(-DES_BLOCK)
+  const key = desCbcLast(ORACLE_KEY, blocks)
+  return desCbcLast(key, blocks)
 }
 
 const SHA1_BYTES = 20

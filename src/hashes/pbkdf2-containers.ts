@@ -1,14 +1,6 @@
 import { bytesOfBase64, bytesOfHex, bytesOfPaddedBase64 } from './encodings.ts'
 import type { HashFormat } from './format.ts'
-import type { DerivationDigest } from './key-derivation.ts'
-import {
-  boundedBytes,
-  isDerivationDigest,
-  keyBytes,
-  malformed,
-  saltBytes,
-  wholeNumber,
-} from './key-derivation.ts'
+import { boundedBytes, digestNamed, keyBytes, malformed, saltBytes, wholeNumber } from './key-derivation.ts'
 import { pbkdf2Container } from './pbkdf2-container.ts'
 
 const KEY_BYTES = { least: 16, most: 128 }
@@ -159,12 +151,6 @@ export const pbkdf2Containers: readonly HashFormat[] = [
   web2py,
   seafilePbkdf2,
 ]
-
-function digestNamed(name: string): DerivationDigest {
-  const lower = name.toLowerCase()
-  if (isDerivationDigest(lower)) return lower
-  throw malformed('the digest of PBKDF2 is MD5, SHA-1 or SHA-2')
-}
 
 function hexadecimal(digits: string): number {
   if (digits.startsWith('0')) throw malformed('the number of iterations has no leading zeros')

@@ -49,6 +49,7 @@ function read(encoded: string): ReadHash {
   if (expected.length !== length) throw malformed('the derived key has as many bytes as the l says')
   return {
     scheme: pbkdf2Phc.name,
+    pbkdf2: { digest: digests[0], iterations: count },
     millis: derivations.reduce((sum, { millis }) => sum + millis, 0),
     decoy: storedAs(
       `$pbkdf2${named}$i=${iterations},l=${length}$${base64(decoySalt(salted.length))}$${base64(decoyKey(length))}`,
