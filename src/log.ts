@@ -91,7 +91,7 @@ export type Log = (event: LogEvent) => void
 const FULL_BYTES = 16 * 1024
 const LONGEST_WAIT_MS = 20
 
-/** JSON lines on standard error. Warnings and errors are written at once, and before the process ends everything is. */
+/** JSON lines on standard error. Errors are written at once, and before the process ends everything is. */
 export function createLog(level: Level, write: (lines: string) => void = writeToStderr): Log {
   const least = order.indexOf(level)
   let lines = ''
@@ -110,8 +110,7 @@ export function createLog(level: Level, write: (lines: string) => void = writeTo
     if (order.indexOf(importance) < least) return
     const { event: name, ...rest } = event
     lines += `${JSON.stringify({ level: importance, time: new Date().toISOString(), event: name, ...rest })}\n`
-    if (importance !== 'debug' && importance !== 'info') flush()
-    else if (lines.length >= FULL_BYTES) flush()
+    if (importance === 'error' || lines.length >= FULL_BYTES) flush()
     else timer ??= setTimeout(flush, LONGEST_WAIT_MS)
   }
 }

@@ -53,6 +53,9 @@ export function startService(url, environment = {}) {
   })
 }
 
+// Each process of the service has a listener that ends it with this one.
+process.setMaxListeners(0)
+
 /** A program that says where it listens. `startedIn`: milliseconds from the start of the process until then. */
 export async function startProcess(args, environment) {
   const begun = performance.now()
