@@ -54,11 +54,13 @@ returns table (
 )
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
--- A fresh copy has no statistics yet, and without them reading all of millions of rows looks cheap.
+-- One index look-up a row and table is always right. A fresh copy has no statistics yet, and a plan made while tables are
+-- empty is kept when they have grown: without these, reading all of millions of rows looks cheap.
 set enable_seqscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
--- Planning takes longer than looking a name up, and the best plan is always the same.
+set enable_material = off
+-- Planning takes longer than looking up.
 set plan_cache_mode = force_generic_plan
 as $$
 #variable_conflict use_column
@@ -67,7 +69,12 @@ begin
     raise exception 'at most 100 names at once' using errcode = 'program_limit_exceeded';
   end if;
   return query
-  select n.place, f.matches::int, coalesce(r.refusals, 0),
+  select n.place, f.matches::int,
+    coalesce((
+      select r.refusals from carryover.refusals r
+      where r.subject = carryover.refusal_subject(u.id, n.name, (select login_key from carryover.installation))
+        and r.window_start > clock_timestamp() - refusal_window
+    ), 0),
     u.id, u.login, u.email, u.password_hash, u.hash_scheme, u.salt,
     u.status, u.cohort, u.profile::jsonb, coalesce(u.state, 'unmigrated'), u.migrated_at
   from unnest(names) with ordinality n (name, place)
@@ -79,10 +86,8 @@ begin
     select l.*, s.state, s.migrated_at
     from legacy.users l left join carryover.users s on s.user_id = l.id
     where f.matches = 1 and l.id = f.id
-  ) u on true
-  left join carryover.refusals r
-    on r.subject = carryover.refusal_subject(u.id, n.name, (select login_key from carryover.installation))
-    and r.window_start > clock_timestamp() - refusal_window;
+    limit 1 -- keeps it a look-up of its own
+  ) u on true;
 end $$;
 --> statement-breakpoint
 -- The ids that answer to a name, at most two of them: two are already no user. PostgreSQL puts this in place of its
@@ -90,21 +95,20 @@ end $$;
 create function carryover.candidates(name text) returns table (id text)
 language sql stable
 as $$
-  with wanted as materialized (
-    select carryover.name_key(name) as key where carryover.name_key(name) <> ''
-  ),
-  by_login as materialized (
-    select l.id from wanted w join legacy.users l on carryover.name_key(l.login) = w.key
-    where not exists (select from carryover.users d where d.user_id = l.id and d.deleted_at is not null)
+  with by_login as materialized (
+    select l.id from legacy.users l
+    where carryover.name_key(l.login) = carryover.name_key(name) and carryover.name_key(name) <> ''
+      and (select d.deleted_at from carryover.users d where d.user_id = l.id) is null
     limit 2
   )
   select id from by_login
   union all
   (
-    select l.id from wanted w join legacy.users l on carryover.name_key(l.email) = w.key
+    select l.id from legacy.users l
     where not exists (select from by_login)
+      and carryover.name_key(l.email) = carryover.name_key(name) and carryover.name_key(name) <> ''
       and l.email <> l.login and carryover.name_key(l.email) <> carryover.name_key(l.login)
-      and not exists (select from carryover.users d where d.user_id = l.id and d.deleted_at is not null)
+      and (select d.deleted_at from carryover.users d where d.user_id = l.id) is null
     limit 2
   )
 $$;
@@ -120,9 +124,11 @@ end;
 -- Adds to the kept counts. Rows are always taken in the order of their key, so that two transactions cannot wait
 -- for each other.
 create function carryover.add_counts(deltas jsonb) returns void
-language sql
+language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
+#variable_conflict use_column
+begin
   insert into carryover.counts as c (cohort, scheme, unmigrated, verified, migrated, unverifiable)
   select cohort, scheme, sum(unmigrated), sum(verified), sum(migrated), sum(unverifiable)
   from jsonb_to_recordset(deltas)
@@ -133,8 +139,8 @@ as $$
     unmigrated = c.unmigrated + excluded.unmigrated,
     verified = c.verified + excluded.verified,
     migrated = c.migrated + excluded.migrated,
-    unverifiable = c.unverifiable + excluded.unverifiable
-$$;
+    unverifiable = c.unverifiable + excluded.unverifiable;
+end $$;
 --> statement-breakpoint
 -- Records at most 100 outcomes and answers the verdict that is to be given for each, as an array in their order. It
 -- differs from the proposed one in one case: too many refusals for one subject within the window turn any verdict into
@@ -145,9 +151,11 @@ create function carryover.record_outcomes(proposed jsonb, refusal_limit int, ref
 returns jsonb
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
+-- As in find_users.
 set enable_seqscan = off
 set enable_hashjoin = off
 set enable_mergejoin = off
+set enable_material = off
 set plan_cache_mode = force_generic_plan
 as $$
 #variable_conflict use_column
@@ -157,6 +165,8 @@ declare
   unlisted boolean;
   matched text[];
   deltas jsonb := '[]';
+  -- A constant, because an index cannot serve what is volatile.
+  ended_before constant timestamptz := clock_timestamp() - refusal_window;
 begin
   if jsonb_array_length(proposed) > 100 then
     raise exception 'at most 100 outcomes at once' using errcode = 'program_limit_exceeded';
@@ -188,19 +198,22 @@ begin
   judged as (
     select k.*, case
       when k.subject is null then k.verdict
-      when coalesce(c.refusals - k.together, r.refusals, 0) + k.earlier >= refusal_limit then 'throttled'
+      when k.earlier + coalesce(c.refusals - k.together, (
+        select r.refusals from carryover.refusals r
+        where r.subject = k.subject and r.window_start > clock_timestamp() - refusal_window
+      ), 0) >= refusal_limit then 'throttled'
       else k.verdict
     end as given
-    from ranked k
-    left join counted c on c.subject = k.subject
-    left join carryover.refusals r
-      on c.subject is null and r.subject = k.subject and r.window_start > clock_timestamp() - refusal_window
+    from ranked k left join counted c on c.subject = k.subject
   )
   select array_agg(j.given order by j.place), count(*) filter (where j.refused),
     bool_or(j.user_id is not null and j.listable and u.user_id is null),
-    array_agg(j.user_id) filter (where j.given = 'match' and (u.user_id is null or u.state = 'unmigrated' and u.deleted_at is null))
+    array_agg(distinct j.user_id) filter (where j.given = 'match'
+      and (u.user_id is null or u.state = 'unmigrated' and u.deleted_at is null))
   into given, refused_now, unlisted, matched
-  from judged j left join carryover.users u on u.user_id = j.user_id;
+  from judged j left join lateral (
+    select l.* from carryover.users l where l.user_id = j.user_id limit 1
+  ) u on true;
 
   -- A user of a view, or of a table that was written behind our back, gets its ledger row now.
   if unlisted then
@@ -209,7 +222,6 @@ begin
       select distinct on (o.user_id) o.user_id, o.cohort, o.scheme, o.usable
       from jsonb_to_recordset(proposed) as o (user_id text, cohort text, scheme text, usable boolean)
       where o.user_id is not null and o.cohort is not null
-        and not exists (select from carryover.users u where u.user_id = o.user_id)
       order by o.user_id
       on conflict do nothing
       returning cohort, scheme, usable
@@ -219,12 +231,14 @@ begin
     into deltas from added;
   end if;
 
-  -- The rows are read again under their locks.
+  -- The rows are read again under their locks, which are taken in the order of the key.
   if matched is not null then
     with locked as (
-      select u.user_id from carryover.users u
-      where u.user_id = any (matched) and u.state = 'unmigrated' and u.deleted_at is null
-      order by u.user_id for update
+      select u.user_id from (select id from unnest(matched) m (id) order by id) m
+      cross join lateral (
+        select l.user_id from carryover.users l
+        where l.user_id = m.id and l.state = 'unmigrated' and l.deleted_at is null for update
+      ) u
     ),
     moved as (
       update carryover.users u set state = 'verified', verified_at = clock_timestamp()
@@ -254,7 +268,7 @@ begin
   if refused_now > 0 then
     delete from carryover.refusals r where r.subject in (
       select s.subject from carryover.refusals s
-      where s.window_start < clock_timestamp() - refusal_window
+      where s.window_start < ended_before
       order by s.window_start limit 2 * refused_now for update skip locked);
   end if;
 
