@@ -274,7 +274,7 @@ begin
 
   -- The last thing before the commit: others wait for the rows of the counts until then.
   if deltas <> '[]' then perform carryover.add_counts(deltas); end if;
-  return to_jsonb(given);
+  return coalesce(to_jsonb(given), '[]');
 end $$;
 --> statement-breakpoint
 -- Takes in at most 100 confirmations: {dialect, hook, name, result, event_id}. `stored` moves the user to `migrated`,
