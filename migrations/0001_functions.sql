@@ -32,7 +32,7 @@ return substring(sha256(login_key || sha256(convert_to(carryover.name_key(name),
 --> statement-breakpoint
 create function carryover.login_digest(login text) returns bytea
 language sql stable
-return carryover.name_digest(login, (select login_key from carryover.installation));
+return carryover.name_digest(login, (select login_key from carryover.installation where one));
 --> statement-breakpoint
 create function carryover.refuse_change() returns trigger
 language plpgsql as $$
@@ -62,6 +62,8 @@ set enable_mergejoin = off
 set enable_material = off
 -- Planning takes longer than looking up.
 set plan_cache_mode = force_generic_plan
+-- Nor is compiling ever worth it; before PostgreSQL 18, a plan that cannot do without what is off here counts as dear.
+set jit = off
 as $$
 #variable_conflict use_column
 begin
@@ -72,7 +74,7 @@ begin
   select n.place, f.matches::int,
     coalesce((
       select r.refusals from carryover.refusals r
-      where r.subject = carryover.refusal_subject(u.id, n.name, (select login_key from carryover.installation))
+      where r.subject = carryover.refusal_subject(u.id, n.name, (select login_key from carryover.installation where one))
         and r.window_start > clock_timestamp() - refusal_window
     ), 0),
     u.id, u.login, u.email, u.password_hash, u.hash_scheme, u.salt,
@@ -157,6 +159,7 @@ set enable_hashjoin = off
 set enable_mergejoin = off
 set enable_material = off
 set plan_cache_mode = force_generic_plan
+set jit = off
 as $$
 #variable_conflict use_column
 declare
@@ -176,7 +179,7 @@ begin
     select o.place, o.verdict, o.user_id, o.cohort is not null as listable,
       o.verdict in ('mismatch', 'unknown-login', 'disabled', 'unusable-hash', 'migrated') as refused,
       case when o.verdict in ('match', 'mismatch', 'unknown-login', 'disabled', 'unusable-hash', 'migrated')
-        then carryover.refusal_subject(o.user_id, o.name, (select login_key from carryover.installation)) end as subject
+        then carryover.refusal_subject(o.user_id, o.name, (select login_key from carryover.installation where one)) end as subject
     from rows from (jsonb_to_recordset(proposed) as (user_id text, name text, cohort text, verdict text))
       with ordinality o (user_id, name, cohort, verdict, place)
   ),
@@ -255,7 +258,7 @@ begin
 
   insert into carryover.outcomes (dialect, hook, user_id, login_digest, verdict, scheme, millis, request_id)
   select o.dialect, o.hook, o.user_id,
-    case when o.user_id is null then carryover.name_digest(o.name, (select login_key from carryover.installation)) end,
+    case when o.user_id is null then carryover.name_digest(o.name, (select login_key from carryover.installation where one)) end,
     o.given, o.scheme, o.millis, o.request_id
   from rows from (
     jsonb_to_recordset(proposed)
