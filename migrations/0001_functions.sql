@@ -24,12 +24,15 @@ end $$;
 insert into carryover.installation (login_key)
 values (sha256(convert_to(gen_random_uuid()::text || gen_random_uuid()::text, 'UTF8')));
 --> statement-breakpoint
+-- Takes the key as an argument, so that it is one expression, which PostgreSQL puts in place of the call, and the key is
+-- read once a statement.
+create function carryover.name_digest(name text, login_key bytea) returns bytea
+language sql immutable parallel safe
+return substring(sha256(login_key || sha256(convert_to(carryover.name_key(name), 'UTF8'))) for 16);
+--> statement-breakpoint
 create function carryover.login_digest(login text) returns bytea
 language sql stable
-return (
-  select substring(sha256(login_key || sha256(convert_to(carryover.name_key(login), 'UTF8'))) for 16)
-  from carryover.installation
-);
+return carryover.name_digest(login, (select login_key from carryover.installation where one));
 --> statement-breakpoint
 create function carryover.refuse_change() returns trigger
 language plpgsql as $$
@@ -51,8 +54,16 @@ returns table (
 )
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
--- A fresh copy has no statistics yet, and without them a sequential scan of millions of rows looks cheap.
+-- One index look-up a row and table is always right. A fresh copy has no statistics yet, and a plan made while tables are
+-- empty is kept when they have grown: without these, reading all of millions of rows looks cheap.
 set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set enable_material = off
+-- Planning takes longer than looking up.
+set plan_cache_mode = force_generic_plan
+-- Nor is compiling ever worth it; before PostgreSQL 18, a plan that cannot do without what is off here counts as dear.
+set jit = off
 as $$
 #variable_conflict use_column
 begin
@@ -60,62 +71,66 @@ begin
     raise exception 'at most 100 names at once' using errcode = 'program_limit_exceeded';
   end if;
   return query
-  select n.place, coalesce(f.matches, 0)::int, coalesce(r.refusals, 0),
+  select n.place, f.matches::int,
+    coalesce((
+      select r.refusals from carryover.refusals r
+      where r.subject = carryover.refusal_subject(u.id, n.name, (select login_key from carryover.installation where one))
+        and r.window_start > clock_timestamp() - refusal_window
+    ), 0),
     u.id, u.login, u.email, u.password_hash, u.hash_scheme, u.salt,
     u.status, u.cohort, u.profile::jsonb, coalesce(u.state, 'unmigrated'), u.migrated_at
   from unnest(names) with ordinality n (name, place)
-  left join lateral (
+  cross join lateral (
     select min(c.id) as id, count(*) as matches
     from carryover.candidates(n.name) c
-  ) f on true
+  ) f
   left join lateral (
     select l.*, s.state, s.migrated_at
     from legacy.users l left join carryover.users s on s.user_id = l.id
     where f.matches = 1 and l.id = f.id
-  ) u on true
-  left join carryover.refusals r
-    on r.subject = carryover.refusal_subject(u.id, n.name) and r.window_start > clock_timestamp() - refusal_window;
+    limit 1 -- keeps it a look-up of its own
+  ) u on true;
 end $$;
 --> statement-breakpoint
--- The ids that answer to a name, at most two of them: two are already no user.
+-- The ids that answer to a name, at most two of them: two are already no user. PostgreSQL puts this in place of its
+-- call, so it has no settings of its own: its callers need `enable_seqscan = off`, as above.
 create function carryover.candidates(name text) returns table (id text)
-language plpgsql stable
-set search_path = pg_catalog, pg_temp
-set enable_seqscan = off
+language sql stable
 as $$
-#variable_conflict use_column
-declare
-  wanted constant text := carryover.name_key(name);
-begin
-  if wanted is null or wanted = '' then return; end if;
-  return query
-  select l.id from legacy.users l
-  where carryover.name_key(l.login) = wanted
-    and not exists (select from carryover.users d where d.user_id = l.id and d.deleted_at is not null)
-  limit 2;
-  if found then return; end if;
-  return query
-  select l.id from legacy.users l
-  where carryover.name_key(l.email) = wanted
-    and l.email <> l.login and carryover.name_key(l.email) <> carryover.name_key(l.login)
-    and not exists (select from carryover.users d where d.user_id = l.id and d.deleted_at is not null)
-  limit 2;
-end $$;
+  with by_login as materialized (
+    select l.id from legacy.users l
+    where carryover.name_key(l.login) = carryover.name_key(name) and carryover.name_key(name) <> ''
+      and (select d.deleted_at from carryover.users d where d.user_id = l.id) is null
+    limit 2
+  )
+  select id from by_login
+  union all
+  (
+    select l.id from legacy.users l
+    where not exists (select from by_login)
+      and carryover.name_key(l.email) = carryover.name_key(name) and carryover.name_key(name) <> ''
+      and l.email <> l.login and carryover.name_key(l.email) <> carryover.name_key(l.login)
+      and (select d.deleted_at from carryover.users d where d.user_id = l.id) is null
+    limit 2
+  )
+$$;
 --> statement-breakpoint
 -- Names that nobody can have (null) share one subject.
-create function carryover.refusal_subject(user_id text, name text) returns text
-language sql stable
+create function carryover.refusal_subject(user_id text, name text, login_key bytea) returns text
+language sql immutable parallel safe
 return case
   when user_id is not null then 'user:' || user_id
-  else 'login:' || coalesce(encode(carryover.login_digest(name), 'hex'), '')
+  else 'login:' || coalesce(encode(carryover.name_digest(name, login_key), 'hex'), '')
 end;
 --> statement-breakpoint
 -- Adds to the kept counts. Rows are always taken in the order of their key, so that two transactions cannot wait
 -- for each other.
 create function carryover.add_counts(deltas jsonb) returns void
-language sql
+language plpgsql
 set search_path = pg_catalog, pg_temp
 as $$
+#variable_conflict use_column
+begin
   insert into carryover.counts as c (cohort, scheme, unmigrated, verified, migrated, unverifiable)
   select cohort, scheme, sum(unmigrated), sum(verified), sum(migrated), sum(unverifiable)
   from jsonb_to_recordset(deltas)
@@ -126,33 +141,47 @@ as $$
     unmigrated = c.unmigrated + excluded.unmigrated,
     verified = c.verified + excluded.verified,
     migrated = c.migrated + excluded.migrated,
-    unverifiable = c.unverifiable + excluded.unverifiable
-$$;
+    unverifiable = c.unverifiable + excluded.unverifiable;
+end $$;
 --> statement-breakpoint
--- Records at most 100 outcomes and says which verdict is to be given for each. It differs from the proposed one in
--- one case: too many refusals for one subject within the window turn any verdict into `throttled`. That is decided
--- here, under the row's lock, so that it holds across processes. A match moves the ledger to `verified`.
+-- Records at most 100 outcomes and answers the verdict that is to be given for each, as an array in their order. It
+-- differs from the proposed one in one case: too many refusals for one subject within the window turn any verdict into
+-- `throttled`. That is decided here, under the row's lock, so that it holds across processes. A match moves the ledger
+-- to `verified`.
 -- One outcome: {dialect, hook, name, user_id, cohort, scheme, usable, verdict, millis, request_id}.
 create function carryover.record_outcomes(proposed jsonb, refusal_limit int, refusal_window interval)
-returns table (place bigint, verdict text)
+returns jsonb
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
+-- As in find_users.
+set enable_seqscan = off
+set enable_hashjoin = off
+set enable_mergejoin = off
+set enable_material = off
+set plan_cache_mode = force_generic_plan
+set jit = off
 as $$
 #variable_conflict use_column
 declare
-  given jsonb;
-  deltas jsonb;
+  given text[];
+  refused_now bigint;
+  unlisted boolean;
+  matched text[];
+  deltas jsonb := '[]';
+  -- A constant, because an index cannot serve what is volatile.
+  ended_before constant timestamptz := clock_timestamp() - refusal_window;
 begin
   if jsonb_array_length(proposed) > 100 then
     raise exception 'at most 100 outcomes at once' using errcode = 'program_limit_exceeded';
   end if;
 
-  with outcome as (
-    select p.place, o.verdict, o.user_id, o.verdict = any (array['mismatch', 'unknown-login', 'disabled', 'unusable-hash', 'migrated']) as refused,
-      case when o.verdict = any (array['match', 'mismatch', 'unknown-login', 'disabled', 'unusable-hash', 'migrated'])
-        then carryover.refusal_subject(o.user_id, o.name) end as subject
-    from jsonb_array_elements(proposed) with ordinality p (value, place),
-      jsonb_to_record(p.value) as o (user_id text, name text, verdict text)
+  with outcome as materialized (
+    select o.place, o.verdict, o.user_id, o.cohort is not null as listable,
+      o.verdict in ('mismatch', 'unknown-login', 'disabled', 'unusable-hash', 'migrated') as refused,
+      case when o.verdict in ('match', 'mismatch', 'unknown-login', 'disabled', 'unusable-hash', 'migrated')
+        then carryover.refusal_subject(o.user_id, o.name, (select login_key from carryover.installation where one)) end as subject
+    from rows from (jsonb_to_recordset(proposed) as (user_id text, name text, cohort text, verdict text))
+      with ordinality o (user_id, name, cohort, verdict, place)
   ),
   -- Counted first: the upsert waits for others that refuse the same subject, and returns what is true after them.
   counted as (
@@ -164,74 +193,91 @@ begin
     returning r.subject, r.refusals
   ),
   ranked as (
-    select o.place, o.verdict, o.subject,
+    select o.*,
       count(*) filter (where refused) over (partition by subject order by place rows between unbounded preceding and 1 preceding) as earlier,
       count(*) filter (where refused) over (partition by subject) as together
     from outcome o
-  )
-  select jsonb_agg(
-    case
+  ),
+  judged as (
+    select k.*, case
       when k.subject is null then k.verdict
-      when coalesce(c.refusals - k.together, r.refusals, 0) + k.earlier >= refusal_limit then 'throttled'
+      when k.earlier + coalesce(c.refusals - k.together, (
+        select r.refusals from carryover.refusals r
+        where r.subject = k.subject and r.window_start > clock_timestamp() - refusal_window
+      ), 0) >= refusal_limit then 'throttled'
       else k.verdict
-    end order by k.place)
-  into given
-  from ranked k
-  left join counted c on c.subject = k.subject
-  left join carryover.refusals r
-    on c.subject is null and r.subject = k.subject and r.window_start > clock_timestamp() - refusal_window;
+    end as given
+    from ranked k left join counted c on c.subject = k.subject
+  )
+  select array_agg(j.given order by j.place), count(*) filter (where j.refused),
+    bool_or(j.user_id is not null and j.listable and u.user_id is null),
+    array_agg(distinct j.user_id) filter (where j.given = 'match'
+      and (u.user_id is null or u.state = 'unmigrated' and u.deleted_at is null))
+  into given, refused_now, unlisted, matched
+  from judged j left join lateral (
+    select l.* from carryover.users l where l.user_id = j.user_id limit 1
+  ) u on true;
 
   -- A user of a view, or of a table that was written behind our back, gets its ledger row now.
-  with added as (
-    insert into carryover.users (user_id, cohort, scheme, usable)
-    select distinct on (o.user_id) o.user_id, o.cohort, o.scheme, o.usable
-    from jsonb_to_recordset(proposed) as o (user_id text, cohort text, scheme text, usable boolean)
-    where o.user_id is not null and o.cohort is not null
-      and not exists (select from carryover.users u where u.user_id = o.user_id)
-    order by o.user_id
-    on conflict do nothing
-    returning cohort, scheme, usable
-  )
-  select jsonb_agg(jsonb_build_object('cohort', cohort, 'scheme', scheme, 'unmigrated', 1, 'verified', 0, 'migrated', 0,
-    'unverifiable', (not usable)::int))
-  into deltas from added;
+  if unlisted then
+    with added as (
+      insert into carryover.users (user_id, cohort, scheme, usable)
+      select distinct on (o.user_id) o.user_id, o.cohort, o.scheme, o.usable
+      from jsonb_to_recordset(proposed) as o (user_id text, cohort text, scheme text, usable boolean)
+      where o.user_id is not null and o.cohort is not null
+      order by o.user_id
+      on conflict do nothing
+      returning cohort, scheme, usable
+    )
+    select coalesce(jsonb_agg(jsonb_build_object('cohort', cohort, 'scheme', scheme, 'unmigrated', 1, 'verified', 0,
+      'migrated', 0, 'unverifiable', (not usable)::int)), '[]')
+    into deltas from added;
+  end if;
 
-  with matched as (
-    select distinct p.value ->> 'user_id' as user_id
-    from jsonb_array_elements(proposed) with ordinality p (value, place)
-    where given ->> (p.place - 1)::int = 'match'
-  ),
-  locked as (
-    select u.user_id from carryover.users u
-    where u.user_id in (select user_id from matched) and u.state = 'unmigrated' and u.deleted_at is null
-    order by u.user_id for update
-  ),
-  moved as (
-    update carryover.users u set state = 'verified', verified_at = clock_timestamp()
-    from locked where u.user_id = locked.user_id
-    returning u.cohort, u.scheme, u.usable
-  )
-  select coalesce(deltas, '[]') || coalesce(jsonb_agg(jsonb_build_object('cohort', cohort, 'scheme', scheme, 'unmigrated', -1,
-    'verified', 1, 'migrated', 0, 'unverifiable', -(not usable)::int)), '[]')
-  into deltas from moved;
+  -- The rows are read again under their locks, which are taken in the order of the key.
+  if matched is not null then
+    with locked as (
+      select u.user_id from (select id from unnest(matched) m (id) order by id) m
+      cross join lateral (
+        select l.user_id from carryover.users l
+        where l.user_id = m.id and l.state = 'unmigrated' and l.deleted_at is null for update
+      ) u
+    ),
+    moved as (
+      update carryover.users u set state = 'verified', verified_at = clock_timestamp()
+      from locked where u.user_id = locked.user_id
+      returning u.cohort, u.scheme, u.usable
+    ),
+    summed as (
+      select cohort, scheme, count(*) as users, count(*) filter (where not usable) as unusable from moved group by cohort, scheme
+    )
+    select deltas || coalesce(jsonb_agg(jsonb_build_object('cohort', cohort, 'scheme', scheme, 'unmigrated', -users,
+      'verified', users, 'migrated', 0, 'unverifiable', -unusable)), '[]')
+    into deltas from summed;
+  end if;
 
   insert into carryover.outcomes (dialect, hook, user_id, login_digest, verdict, scheme, millis, request_id)
-  select o.dialect, o.hook, o.user_id, case when o.user_id is null then carryover.login_digest(o.name) end,
-    given ->> (p.place - 1)::int, o.scheme, o.millis, o.request_id
-  from jsonb_array_elements(proposed) with ordinality p (value, place),
-    jsonb_to_record(p.value) as o (dialect text, hook text, user_id text, name text, scheme text, millis int, request_id text)
-  order by p.place;
+  select o.dialect, o.hook, o.user_id,
+    case when o.user_id is null then carryover.name_digest(o.name, (select login_key from carryover.installation where one)) end,
+    o.given, o.scheme, o.millis, o.request_id
+  from rows from (
+    jsonb_to_recordset(proposed)
+      as (dialect text, hook text, user_id text, name text, scheme text, millis int, request_id text),
+    unnest(given)
+  ) with ordinality o (dialect, hook, user_id, name, scheme, millis, request_id, given, place)
+  order by o.place;
 
+  -- Windows that are over have nothing to say. Twice as many are swept as can have been added, so the table stays small.
+  if refused_now > 0 then
+    delete from carryover.refusals r where r.subject in (
+      select s.subject from carryover.refusals s
+      where s.window_start < ended_before
+      order by s.window_start limit 2 * refused_now for update skip locked);
+  end if;
+
+  -- The last thing before the commit: others wait for the rows of the counts until then.
   if deltas <> '[]' then perform carryover.add_counts(deltas); end if;
-
-  -- Windows that are over have nothing to say; a few are swept with every record, so the table stays small.
-  delete from carryover.refusals r where r.subject in (
-    select s.subject from carryover.refusals s
-    where s.window_start < clock_timestamp() - refusal_window
-    order by s.window_start limit 10 for update skip locked);
-
-  return query
-  select p.place, p.value from jsonb_array_elements_text(given) with ordinality p (value, place);
+  return coalesce(to_jsonb(given), '[]');
 end $$;
 --> statement-breakpoint
 -- Takes in at most 100 confirmations: {dialect, hook, name, result, event_id}. `stored` moves the user to `migrated`,
@@ -241,6 +287,7 @@ create function carryover.confirm_users(notices jsonb)
 returns table (place bigint, result text)
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
 as $$
 #variable_conflict use_column
 declare
@@ -315,6 +362,7 @@ $$;
 create function carryover.find_user_ids(name text) returns table (id text, login text, email text, status text)
 language sql stable security definer
 set search_path = pg_catalog, pg_temp
+set enable_seqscan = off
 as $$
   select l.id, l.login, l.email, l.status
   from carryover.candidates(name) c join legacy.users l on l.id = c.id

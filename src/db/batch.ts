@@ -15,8 +15,9 @@ export interface BatchOptions {
 }
 
 /**
- * Many callers' questions in one statement: whatever arrives while the lanes are busy travels in the next statement.
- * A lone question never waits for company. Each caller gets its own answer, after its own commit; a statement that
+ * Many callers' questions in one statement: what arrives in one turn of the event loop, as of many sockets that are read
+ * one after the other, and whatever arrives while the lanes are busy. A lone question is sent at the end of its turn
+ * and never waits for company. Each caller gets its own answer, after its own commit; a statement that
  * fails fails everyone in it. A question whose deadline has passed while it waited is not sent.
  *
  * @param ask answers in the order of the questions
@@ -27,6 +28,7 @@ export function batched<Question, Answer>(
 ): (question: Question, deadline: number) => Promise<Answer> {
   const waiting: Waiting<Question, Answer>[] = []
   let busy = 0
+  let gathering = false
   let lastAnswer = Number.NEGATIVE_INFINITY
 
   const send = async () => {
@@ -56,7 +58,12 @@ export function batched<Question, Answer>(
   return (question, deadline) =>
     new Promise((answered, failed) => {
       waiting.push({ question, deadline, answered, failed })
-      if (busy < lanes) void send()
+      if (gathering || busy >= lanes) return
+      gathering = true
+      setImmediate(() => {
+        gathering = false
+        while (waiting.length > 0 && busy < lanes) void send()
+      })
     })
 }
 

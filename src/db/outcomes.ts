@@ -24,12 +24,12 @@ export interface ProposedOutcome {
 export function outcomeRecorder(database: Database, refusalLimit: number, refusalWindowSeconds: number) {
   return batched<ProposedOutcome, ProposedOutcome['verdict']>(
     async (outcomes) => {
-      const rows = await database.query<{ place: string; verdict: ProposedOutcome['verdict'] }>({
+      const [row] = await database.query<{ given: ProposedOutcome['verdict'][] }>({
         name: 'record-outcomes',
-        text: 'select place, verdict from carryover.record_outcomes($1::jsonb, $2, make_interval(secs => $3)) order by place',
+        text: 'select carryover.record_outcomes($1::jsonb, $2, make_interval(secs => $3)) as given',
         values: [JSON.stringify(outcomes), refusalLimit, refusalWindowSeconds],
       })
-      return rows.map(({ verdict }) => verdict)
+      return row?.given ?? []
     },
     // Commits of two lanes overlap; more would only split the batches.
     { most: 100, lanes: 2 },

@@ -3,6 +3,8 @@ import { batched } from '../../src/db/batch.ts'
 import { Failure } from '../../src/errors.ts'
 
 const later = () => performance.now() + 10_000
+/** The end of a turn of the event loop: what was asked in it is sent. */
+const turn = () => new Promise((over) => setImmediate(over))
 
 /** A statement that is answered when the test says so. */
 function statements() {
@@ -19,24 +21,45 @@ function statements() {
 }
 
 describe('many callers in one statement', () => {
-  test('a lone question goes at once; what comes meanwhile goes together, and everyone gets its own answer', async () => {
+  test('a lone question goes in its turn; what comes meanwhile goes together, and everyone gets its own answer', async () => {
     const { sent, ask } = statements()
     const call = batched(ask, { most: 3, lanes: 1 })
-    const answers = [1, 2, 3, 4, 5].map((question) => call(question, later()))
+    const first = call(1, later())
+    await turn()
+    expect(sent.map(({ questions }) => questions)).toEqual([[1]])
+    const others = [2, 3, 4, 5].map((question) => call(question, later()))
+    await turn()
     expect(sent.map(({ questions }) => questions)).toEqual([[1]])
     sent[0]?.answer()
-    expect(await answers[0]).toBe(10)
+    expect(await first).toBe(10)
     expect(sent.map(({ questions }) => questions)).toEqual([[1], [2, 3, 4]])
     sent[1]?.answer()
-    expect(await answers[3]).toBe(40)
+    expect(await others[2]).toBe(40)
     sent[2]?.answer()
-    expect(await Promise.all(answers)).toEqual([10, 20, 30, 40, 50])
+    expect(await Promise.all(others)).toEqual([20, 30, 40, 50])
+  })
+
+  test('what is asked in one turn goes together, in as many lanes as it needs', async () => {
+    const { sent, ask } = statements()
+    const call = batched(ask, { most: 3, lanes: 2 })
+    const answers = [1, 2, 3, 4, 5, 6, 7].map((question) => call(question, later()))
+    await turn()
+    expect(sent.map(({ questions }) => questions)).toEqual([
+      [1, 2, 3],
+      [4, 5, 6],
+    ])
+    sent[0]?.answer()
+    expect(await answers[0]).toBe(10)
+    sent[1]?.answer()
+    sent[2]?.answer()
+    expect(await Promise.all(answers)).toEqual([10, 20, 30, 40, 50, 60, 70])
   })
 
   test('a statement that fails fails those in it alone', async () => {
     const { sent, ask } = statements()
     const call = batched(ask, { most: 10, lanes: 1 })
     const first = call(1, later())
+    await turn()
     const second = call(2, later())
     sent[0]?.fail()
     await expect(first).rejects.toThrow(Failure)
@@ -53,17 +76,20 @@ describe('many callers in one statement', () => {
     const { sent, ask } = statements()
     const call = batched(ask, { most: 10, lanes: 1 })
     const first = call(1, later())
+    await turn()
     const late = call(2, performance.now() - 1)
     sent[0]?.answer()
     await first
     await expect(late).rejects.toMatchObject({ code: 'overloaded' })
     const next = call(3, later())
+    await turn()
     const behind = call(4, performance.now() - 1)
     sent[1]?.answer()
     await next
     await expect(behind).rejects.toMatchObject({ code: 'overloaded' })
     const broken = batched(ask, { most: 10, lanes: 1 })
     const hanging = broken(5, later())
+    await turn()
     const lost = broken(6, performance.now() - 1)
     sent[2]?.fail()
     await expect(hanging).rejects.toThrow(Failure)

@@ -210,13 +210,16 @@ describe('recording', () => {
     ])
   })
 
-  test('the window ends by itself, and what is over is swept', async () => {
+  test('the window ends by itself, and what is over is swept with the next refusal', async () => {
     const record = recorder(1, 60)
     await record(outcome(), later())
     expect(await record(outcome(), later())).toBe('throttled')
     await db.owner.query(`update carryover.refusals set window_start = window_start - interval '61 s'`)
     expect(await record(outcome({ verdict: 'match' }), later())).toBe('match')
-    expect((await db.owner.query('select from carryover.refusals')).rowCount).toBe(0)
+    await record(outcome({ user_id: '2' }), later())
+    expect((await db.owner.query('select subject, refusals from carryover.refusals')).rows).toEqual([
+      { subject: 'user:2', refusals: 1 },
+    ])
   })
 
   test('an admission is never throttled and moves nobody', async () => {
