@@ -1,10 +1,10 @@
 import type { z } from 'zod'
-import type { Admission, Confirmation, Verdict } from '../domain.ts'
+import type { Admission, Confirmation, LegacyUser, Verdict } from '../domain.ts'
 import type { Failure } from '../errors.ts'
 
 /** An HTTP answer. `body` is sent as JSON; undefined: no body at all. */
 export interface Reply {
-  readonly status: 200 | 204 | 400 | 401 | 403 | 404 | 409 | 413 | 415 | 429 | 503
+  readonly status: 200 | 204 | 400 | 401 | 403 | 404 | 409 | 413 | 415 | 429 | 500 | 503
   readonly body?: Readonly<Record<string, unknown>>
 }
 
@@ -12,20 +12,50 @@ interface Route {
   /** Recorded with every outcome and used as a metric label, so it is never renamed. */
   readonly name: string
   readonly method: 'GET' | 'POST'
+  /** A final `*` stands for the rest of the path, whatever it is. */
   readonly path: `/${string}`
 }
 
-export interface AttemptQuestion {
-  readonly login: string
-  readonly password: string
-  readonly requestId: string | null
+/** What there is of a request besides its body. */
+export interface RequestLine {
+  /** As it was sent: nothing is decoded, and the query is left out. */
+  readonly path: string
+  header(name: string): string | undefined
 }
 
-/** Is this the password of this login? */
-export interface AttemptHook extends Route {
+export interface LookupQuestion {
+  readonly login: string
+  /** The caller's own id of the request; the same over its retries, where the provider has such a one. */
+  readonly requestId: string | null
+  /** What the answer has to repeat. */
+  readonly echo?: Readonly<Record<string, string>>
+}
+
+export interface AttemptQuestion extends LookupQuestion {
+  /** null: no password was sent, and a look-up is meant. Only hooks that have `found` may ask so. */
+  readonly password: string | null
+}
+
+interface Asking<Question> extends Route {
+  /** Of the body, which is read as JSON. */
+  readonly schema: z.ZodType<Question>
+  /** Adds what stands elsewhere in the request. Throws Failure `bad-request`. */
+  complete?(question: Question, line: RequestLine): Question | Promise<Question>
+}
+
+/**
+ * Is this the password of this login? The profile of a user who is found has only the attributes that may go out.
+ */
+export interface AttemptHook extends Asking<AttemptQuestion> {
   readonly flow: 'attempt'
-  readonly schema: z.ZodType<AttemptQuestion>
-  answer(verdict: Verdict): Reply
+  answer(verdict: Verdict, question: AttemptQuestion): Reply
+  found?(user: LegacyUser | null, question: AttemptQuestion): Reply
+}
+
+/** Who has this login? Nobody proves anything by asking, so such a hook is off until a setting turns it on. */
+export interface LookupHook extends Asking<LookupQuestion> {
+  readonly flow: 'lookup'
+  found(user: LegacyUser | null, question: LookupQuestion): Reply
 }
 
 export interface RegistrationQuestion {
@@ -60,7 +90,19 @@ export interface HandshakeHook extends Route {
   answer(header: (name: string) => string | undefined): Reply
 }
 
-export type Hook = AttemptHook | RegistrationHook | ConfirmationHook | HandshakeHook
+export type Hook = AttemptHook | LookupHook | RegistrationHook | ConfirmationHook | HandshakeHook
+
+/** A setting of one dialect's own. Its name gets the dialect's as a prefix. */
+export interface DialectSetting {
+  readonly purpose: string
+  readonly default: string
+  /** The whole text must match; `expected` says so in words. */
+  readonly fits?: RegExp
+  readonly expected?: string
+}
+
+/** The values of a dialect's own settings, by their names without the prefix. */
+export type OwnSettings = Readonly<Record<string, string>>
 
 /** How one identity provider talks to us. It translates and nothing else. */
 export interface Dialect {
@@ -68,7 +110,13 @@ export interface Dialect {
   readonly name: string
   /** Milliseconds from the first byte to our answer; the provider's own limit less what the network needs. */
   readonly answerWithin: number
-  readonly hooks: readonly Hook[]
-  /** How a failure is phrased, because 401, 404 and 503 mean different things to different providers. */
-  failure(failure: Failure, hook: Hook): Reply
+  readonly settings?: Readonly<Record<string, DialectSetting>>
+  /** Whether the provider tells when it has stored a password. Otherwise a match is all that we hear. */
+  readonly confirms: boolean
+  hooks(own: OwnSettings): readonly Hook[]
+  /**
+   * How a failure is phrased, because 401, 404 and 503 mean different things to different providers. `hook` is null for a
+   * path below the dialect's that no hook has.
+   */
+  failure(failure: Failure, hook: Hook | null): Reply
 }

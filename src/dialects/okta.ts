@@ -57,7 +57,8 @@ export const okta: Dialect = {
   name: 'okta',
   // Okta waits 3 s, connection and TLS included, and repeats the call once.
   answerWithin: 2_400,
-  hooks: [passwordImport(), registration(), eventVerification(), events()],
+  confirms: true,
+  hooks: () => [passwordImport(), registration(), eventVerification(), events()],
   failure,
 }
 
