@@ -1,11 +1,10 @@
 import { pbkdf2Sync } from 'node:crypto'
+import { affordable, ceilings } from './ceilings.ts'
 import { crypt64, sameBytes, selfContained } from './crypt64.ts'
 import type { HashFormat, ReadHash } from './format.ts'
 import { HashError } from './format.ts'
 import { md5CryptDigest } from './md5-crypt.ts'
 
-/** AIX writes 6 by default, which is 64 iterations. */
-const MAX_LOG2 = 20
 const SMD5_MILLIS = 1.1
 
 const SMD5 = /^\{smd5\}([\x21-\x23\x25-\x7e]{0,8})\$([./0-9A-Za-z]{21}[./01])$/
@@ -19,7 +18,7 @@ const VARIANTS = {
 /** `/etc/security/passwd` of AIX, in lower case: others write other things behind the same braces. */
 export const aix: HashFormat = {
   name: 'aix',
-  note: `{smd5}, {ssha1}, {ssha256} and {ssha512}; at most 2^${MAX_LOG2} iterations`,
+  note: '{smd5}, {ssha1}, {ssha256} and {ssha512}',
   example: sshaText('256', '06'),
   shape: /^\{(?:smd5\}[^$]{0,8}\$|ssha(?:1|256|512)\}\d\d\$)/,
   read: (encoded) => (encoded.startsWith('{smd5}') ? readSmd5(encoded) : readSsha(encoded)),
@@ -44,9 +43,7 @@ function readSsha(encoded: string): ReadHash {
   if (!variant || log2 === undefined || salt === undefined || digits?.length !== lengthOf(variant.bytes)) {
     throw new HashError('malformed', 'behind {ssha256} stand a cost of two digits, a salt and a digest')
   }
-  if (Number(log2) > MAX_LOG2)
-    throw new HashError('too-costly', `AIX hashes may have at most 2^${MAX_LOG2} iterations`)
-  const iterations = 2 ** Number(log2)
+  const iterations = 2 ** affordable(Number(log2), ceilings.aix.log2, 'the cost of an AIX hash')
   const { digest, bytes, millis } = variant
   return {
     scheme: 'aix',

@@ -1,12 +1,11 @@
 import type { StoredHash } from '../domain.ts'
+import { affordable, ceilings } from './ceilings.ts'
 import type { Candidates } from './context.ts'
 import type { ReadHash } from './format.ts'
 import { HashError } from './format.ts'
 
 /** What a hash of several candidate schemes is recorded as. */
 export const CANDIDATES = 'candidates'
-/** What one scheme may take at most, and so all of them together. */
-const MAX_MILLIS = 1500
 
 /** The schemes that the operator lists for the cohort of this row. */
 export function candidatesOf(
@@ -26,8 +25,7 @@ export function readCandidates(
   if (hashes.length === 0)
     throw new HashError('ambiguous', 'no candidate scheme of the cohort can read this digest')
   const millis = hashes.reduce((sum, hash) => sum + hash.millis, 0)
-  if (millis > MAX_MILLIS)
-    throw new HashError('too-costly', `the candidates of a cohort may take at most ${MAX_MILLIS} ms together`)
+  affordable(millis, ceilings.candidates.millis, 'the milliseconds of the candidates of a cohort')
   const native = hashes.find((hash) => hash.native)?.native
   return {
     scheme: CANDIDATES,

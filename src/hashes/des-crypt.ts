@@ -1,3 +1,4 @@
+import { affordable, ceilings } from './ceilings.ts'
 import { bigEndianCrypt64, numberOfCrypt64, sameBytes, selfContained } from './crypt64.ts'
 import type { HashFormat } from './format.ts'
 import { HashError } from './format.ts'
@@ -11,8 +12,6 @@ const CRYPT_TIMES = 25
 const BIGCRYPT_BLOCKS = 16
 /** Ultrix gives twenty turns to the first eight bytes, five to the next. */
 const CRYPT16_TIMES = [20, 5] as const
-/** About a second. FreeBSD and passlib write 5001 or less. */
-const MAX_BSDI_TIMES = 4_000_000
 const MILLIS_PER_TIME = 0.0002
 /** Reading a key and a block takes longer than the rounds of crypt(3). */
 const MILLIS_PER_BLOCK = 0.2
@@ -46,7 +45,6 @@ const BSDI = new RegExp(`^_([./0-9A-Za-z]{4})([./0-9A-Za-z]{4})(${DIGEST})$`)
 
 export const bsdiCrypt: HashFormat = {
   name: 'bsdi-crypt',
-  note: `at most ${MAX_BSDI_TIMES} turns`,
   example: `_J9..Carr${DECOY_DIGEST}`,
   shape: /^_[./0-9A-Za-z]{19}$/,
   read(encoded) {
@@ -54,10 +52,7 @@ export const bsdiCrypt: HashFormat = {
     if (digits === undefined || salt === undefined || digest === undefined) {
       throw new HashError('malformed', 'the spare bits of a BSDi hash are zero')
     }
-    const times = numberOfCrypt64(digits)
-    if (times === 0) throw new HashError('malformed', 'a BSDi hash has at least one turn')
-    if (times > MAX_BSDI_TIMES)
-      throw new HashError('too-costly', `a BSDi hash may have at most ${MAX_BSDI_TIMES} turns`)
+    const times = affordable(numberOfCrypt64(digits), ceilings.bsdi.turns, 'the turns of a BSDi hash')
     const work = { salt: numberOfCrypt64(salt), times }
     return {
       scheme: 'bsdi-crypt',

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { StoredHash } from '../domain.ts'
+import { ceilings } from './ceilings.ts'
 import { desEncrypt } from './des.ts'
 import { bytesOfBase64, bytesOfHex, textOfUtf8 } from './encodings.ts'
 import type { HashFormat } from './format.ts'
@@ -260,8 +261,8 @@ const QNX = /^@([msS])(?:,(\d{1,9}))?@([0-9a-f]+)@([^@]{1,64})$/
 const QNX_DIGESTS: Readonly<Record<string, string>> = { m: 'md5', s: 'sha256', S: 'sha512' }
 const QNX_ROUNDS = 1000
 /** All rounds are one message, which holds the password as often. */
-const QNX_MAX_ROUNDS = 20_000
-const QNX_MAX_PASSWORD_BYTES = 512
+const QNX_MAX_ROUNDS = ceilings.qnx.rounds.most
+const QNX_MAX_PASSWORD_BYTES = ceilings.qnx.passwordBytes.most
 
 const qnx = digestFormat({
   name: 'qnx',

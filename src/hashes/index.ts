@@ -8,6 +8,7 @@ import { azureadSyncPph1 } from './azuread-sync-pph1.ts'
 import { bcrypt } from './bcrypt.ts'
 import { bcryptSha256 } from './bcrypt-sha256.ts'
 import { CANDIDATES, candidatesOf, readCandidates } from './candidates.ts'
+import { ceilings, isWithin } from './ceilings.ts'
 import { ciscoType8, ciscoType9 } from './cisco-crypt.ts'
 import { contained } from './contained.ts'
 import type { HashContext } from './context.ts'
@@ -184,9 +185,6 @@ export const formats: readonly HashFormat[] = [
   plaintext,
 ]
 
-/** The longest known format, SCRAM with several digests, takes about 400. */
-const MAX_ENCODED_CHARACTERS = 1024
-
 /** What systems write in place of a hash that nobody may sign in with. MySQL's `*` and 40 digits is not one. */
 const LOCKED = /^(?:\*[01]?|\*\*|!.*|x|\*?(?:np|up|nl|lk)\*?|\*lk\*.*|\*?lock(?:ed)?\*?|\*?disabled\*?)$/is
 /** How a missing value comes out of exports. */
@@ -278,8 +276,11 @@ function byHashScheme(name: string, note: string): ListedScheme {
 
 function presentHash(encoded: string | null): string {
   if (encoded === null || MISSING.test(encoded)) throw new HashError('missing', 'the row has no hash')
-  if (encoded.length > MAX_ENCODED_CHARACTERS) {
-    throw new HashError('malformed', `a stored hash has at most ${MAX_ENCODED_CHARACTERS} characters`)
+  if (!isWithin(encoded.length, ceilings.stored.characters)) {
+    throw new HashError(
+      'malformed',
+      `a stored hash has at most ${ceilings.stored.characters.most} characters`,
+    )
   }
   if (MARKER_START.test(encoded) && LOCKED.test(encoded))
     throw new HashError('locked-marker', 'in place of a hash the row says that nobody may sign in')

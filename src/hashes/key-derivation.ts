@@ -1,21 +1,20 @@
 import { pbkdf2Sync, scryptSync, timingSafeEqual } from 'node:crypto'
 import type { StoredHash } from '../domain.ts'
+import { ceilings } from './ceilings.ts'
 import type { ReadHash } from './format.ts'
 import { HashError } from './format.ts'
 
-/** The strictest caller waits three seconds; half of it is left for the queue and the network. */
-const MAX_MILLIS = 1500
-const MAX_ITERATIONS = 3_000_000
-/** scrypt holds 128 * N * r bytes: 256 MiB at most, as Argon2 does. */
-const MAX_SCRYPT_BLOCKS = (256 * 1024 * 1024) / 128
-const MAX_SCRYPT_COST = 2 ** 18
-const MAX_SCRYPT_WIDTH = 32
-const MAX_SCRYPT_LANES = 16
+const MAX_MILLIS = ceilings.pbkdf2.millis.most
+const MAX_ITERATIONS = ceilings.pbkdf2.iterations.most
+/** scrypt holds 128 * N * r bytes. */
+const MAX_SCRYPT_BLOCKS = ceilings.scrypt.bytes.most / 128
+const MAX_SCRYPT_COST = ceilings.scrypt.n.most
+const MAX_SCRYPT_WIDTH = ceilings.scrypt.r.most
+const MAX_SCRYPT_LANES = ceilings.scrypt.p.most
 /** N * r * p units of scrypt on one core: N=16384, r=8, p=1 take about 50 ms. */
 const MILLIS_PER_SCRYPT_BLOCK = 0.0004
-/** Beyond this no system makes a key; 512 bytes are MediaWiki's own test of layers. */
-const MAX_KEY_BYTES = 512
-const MAX_SALT_BYTES = 256
+const MAX_KEY_BYTES = ceilings.pbkdf2.keyBytes.most
+const MAX_SALT_BYTES = ceilings.pbkdf2.saltBytes.most
 
 /** The digests of PBKDF2: bytes, and milliseconds of one iteration of one block on one core. */
 export const derivationDigests = {

@@ -1,11 +1,12 @@
 import { hash } from 'node:crypto'
+import { ceilings, isWithin } from './ceilings.ts'
 import { sameBytes, selfContained } from './crypt64.ts'
 import { bytesOfBase64, bytesOfHex } from './encodings.ts'
 import type { HashFormat } from './format.ts'
 import { HashError } from './format.ts'
 
 /** RFC 2307 wants a salt and no length; OpenLDAP writes 4 to 16 bytes, 389 Directory Server 8. */
-const SALT_BYTES = { least: 1, most: 64 }
+const SALT_BYTES = ceilings.digest.saltBytes
 /** 4096 bytes of password. */
 const MILLIS = 0.02
 
@@ -80,7 +81,7 @@ function salted({ algorithm, bytes }: Digest): HashFormat {
       const [scheme = '', text = ''] = encoded.split('}')
       const body = /\.hex$/i.test(scheme) ? bytesOfHex(text) : bytesOfBase64(text)
       const saltBytes = (body?.length ?? 0) - bytes
-      if (!body || saltBytes < SALT_BYTES.least || saltBytes > SALT_BYTES.most) {
+      if (!body || !isWithin(saltBytes, SALT_BYTES)) {
         throw new HashError(
           'malformed',
           `an ${name} hash has ${bytes} bytes of digest and ${SALT_BYTES.least} to ${SALT_BYTES.most} of salt, in base64`,

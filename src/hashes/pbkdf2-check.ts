@@ -1,5 +1,6 @@
 import { pbkdf2Sync } from 'node:crypto'
 import type { StoredHash } from '../domain.ts'
+import { ceilings } from './ceilings.ts'
 import { sameBytes } from './crypt64.ts'
 import type { ReadHash } from './format.ts'
 import { HashError } from './format.ts'
@@ -13,9 +14,8 @@ const MILLIS_PER_ITERATION: Readonly<Record<Pbkdf2Digest, number>> = {
   sha256: 0.0004,
   sha512: 0.0006,
 }
-/** The strictest caller waits three seconds. */
-const MAX_MILLIS = 1500
-const MAX_ITERATIONS = 3_000_000
+const MAX_MILLIS = ceilings.pbkdf2.millis.most
+const MAX_ITERATIONS = ceilings.pbkdf2.iterations.most
 const SALT_BYTES = { least: 1, most: 128 }
 /** Below 16 bytes chance would come into reach; 389 Directory Server writes 256. */
 const KEY_BYTES = { least: 16, most: 256 }

@@ -1,15 +1,13 @@
 import { hash } from 'node:crypto'
 import { argon2 } from './argon2.ts'
 import { bcrypt } from './bcrypt.ts'
+import { affordable, ceilings } from './ceilings.ts'
 import { NO_CONTEXT } from './context.ts'
 import { enveloped } from './dispatched.ts'
 import { bytesOfPaddedBase64 } from './encodings.ts'
 import type { HashFormat, ReadHash } from './format.ts'
-import { HashError } from './format.ts'
 import { derivedKeyHash, keyBytes, malformed, saltBytes, wholeNumber } from './key-derivation.ts'
 
-const MAX_ITERATIONS = 1_000_000
-const MAX_MILLIS = 1500
 const DIGESTS: ReadonlyMap<
   string,
   { readonly name: string; readonly bytes: number; readonly millis: number }
@@ -37,16 +35,15 @@ function readFirst(encoded: string): ReadHash {
   if (!digest || salt === undefined || key === undefined) {
     throw malformed('a $shiro1$ hash has a digest, iterations, a salt and a key, each after a $')
   }
-  const count = wholeNumber(iterations, 'the number of iterations')
-  const millis = count * digest.millis
-  if (count < 1) throw malformed('a $shiro1$ hash has at least one iteration')
-  if (count > MAX_ITERATIONS || millis > MAX_MILLIS) {
-    throw new HashError('too-costly', `a $shiro1$ hash may have at most ${MAX_ITERATIONS} iterations`)
-  }
+  const count = affordable(
+    wholeNumber(iterations, 'the number of iterations'),
+    ceilings.shiro.iterations,
+    'the iterations of a $shiro1$ hash',
+  )
   return derivedKeyHash({
     scheme: shiro1.name,
     derivation: {
-      millis,
+      millis: count * digest.millis,
       derive: (password, salted) => iterated(digest.name, Buffer.concat([salted, password]), count),
     },
     salt: saltBytes(bytesOfPaddedBase64(salt)),
