@@ -1,7 +1,7 @@
 import { pbkdf2Sync } from 'node:crypto'
-import { affordable, ceilings } from './ceilings.ts'
+import { affordable, ceilings, ceilingWords } from './ceilings.ts'
 import { crypt64, sameBytes, selfContained } from './crypt64.ts'
-import type { HashFormat, ReadHash } from './format.ts'
+import type { Family, ReadHash } from './format.ts'
 import { HashError } from './format.ts'
 import { md5CryptDigest } from './md5-crypt.ts'
 
@@ -16,9 +16,11 @@ const VARIANTS = {
 } as const
 
 /** `/etc/security/passwd` of AIX, in lower case: others write other things behind the same braces. */
-export const aix: HashFormat = {
+export const aix: Family = {
   name: 'aix',
   note: '{smd5}, {ssha1}, {ssha256} and {ssha512}',
+  sources: 'AIX',
+  ceiling: ceilingWords.aix,
   example: sshaText('256', '06'),
   shape: /^\{(?:smd5\}[^$]{0,8}\$|ssha(?:1|256|512)\}\d\d\$)/,
   read: (encoded) => (encoded.startsWith('{smd5}') ? readSmd5(encoded) : readSsha(encoded)),

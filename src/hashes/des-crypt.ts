@@ -1,6 +1,6 @@
-import { affordable, ceilings } from './ceilings.ts'
+import { affordable, ceilings, ceilingWords } from './ceilings.ts'
 import { bigEndianCrypt64, numberOfCrypt64, sameBytes, selfContained } from './crypt64.ts'
-import type { HashFormat } from './format.ts'
+import type { Family } from './format.ts'
 import { HashError } from './format.ts'
 import { desKey, saltedDes } from './salted-des.ts'
 
@@ -20,11 +20,14 @@ const MILLIS_PER_BLOCK = 0.2
 const DIGEST = '[./0-9A-Za-z]{10}[.26AEIMQUYcgkosw]'
 const DECOY_DIGEST = 'Carryover..'
 
-export const descrypt: HashFormat = {
+export const descrypt: Family = {
   name: 'descrypt',
   note: 'the first eight bytes of the password count',
+  sources: 'old Unix, htpasswd, PHP',
+  ceiling: ceilingWords.fixed,
   example: `Ca${DECOY_DIGEST}`,
   shape: new RegExp(`^[./0-9A-Za-z]{2}${DIGEST}$`),
+  probable: true,
   read(encoded) {
     return {
       scheme: 'descrypt',
@@ -43,10 +46,13 @@ export function desCrypt(password: Uint8Array, salt: string): string {
 
 const BSDI = new RegExp(`^_([./0-9A-Za-z]{4})([./0-9A-Za-z]{4})(${DIGEST})$`)
 
-export const bsdiCrypt: HashFormat = {
+export const bsdiCrypt: Family = {
   name: 'bsdi-crypt',
+  sources: 'BSD/OS, FreeBSD',
+  ceiling: ceilingWords.bsdi,
   example: `_J9..Carr${DECOY_DIGEST}`,
   shape: /^_[./0-9A-Za-z]{19}$/,
+  probable: true,
   read(encoded) {
     const [, digits, salt, digest] = BSDI.exec(encoded) ?? []
     if (digits === undefined || salt === undefined || digest === undefined) {
@@ -74,9 +80,11 @@ function foldedKey(password: Uint8Array): Buffer {
   return key
 }
 
-export const bigcrypt: HashFormat = {
+export const bigcrypt: Family = {
   name: 'bigcrypt',
   note: `descrypt of every eight bytes, ${BIGCRYPT_BLOCKS * BLOCK} at most`,
+  sources: 'HP-UX, Digital Unix',
+  ceiling: ceilingWords.fixed,
   example: `Ca${DECOY_DIGEST}${DECOY_DIGEST}`,
   shape: /^[./0-9A-Za-z]{2}(?:[./0-9A-Za-z]{11}){1,16}$/,
   byNameOnly: true,
@@ -108,9 +116,11 @@ function bigCrypt(password: Uint8Array, salt: string): string {
   return made
 }
 
-export const crypt16: HashFormat = {
+export const crypt16: Family = {
   name: 'crypt16',
   note: 'Ultrix; sixteen bytes of the password count',
+  sources: 'Ultrix, Tru64',
+  ceiling: ceilingWords.fixed,
   example: `Ca${DECOY_DIGEST}${DECOY_DIGEST}`,
   shape: new RegExp(`^[./0-9A-Za-z]{2}${DIGEST}${DIGEST}$`),
   byNameOnly: true,

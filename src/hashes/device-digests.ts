@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 import type { StoredHash } from '../domain.ts'
-import { ceilings } from './ceilings.ts'
+import { ceilings, ceilingWords } from './ceilings.ts'
 import { desEncrypt } from './des.ts'
 import { bytesOfBase64, bytesOfHex, textOfUtf8 } from './encodings.ts'
-import type { HashFormat } from './format.ts'
+import type { Family } from './format.ts'
 import { HashError } from './format.ts'
 import { equalBytes, malformed } from './key-derivation.ts'
 
@@ -11,7 +11,7 @@ import { equalBytes, malformed } from './key-derivation.ts'
 const MILLIS = 0.1
 const MAX_LOGIN_CHARACTERS = 256
 
-interface Digest extends Omit<HashFormat, 'read'> {
+interface Digest extends Omit<Family, 'read'> {
   readonly millis?: number
   /** Null for passwords that the origin could not have taken. */
   parts(
@@ -24,7 +24,7 @@ interface Digest extends Omit<HashFormat, 'read'> {
 }
 
 /** A family of one cheap digest. Its example is its decoy: there is no cost that could differ. */
-function digestFormat({ parts, millis = MILLIS, ...format }: Digest): HashFormat {
+function digestFormat({ parts, millis = MILLIS, ...format }: Digest): Family {
   return {
     ...format,
     read: (encoded, stored) => {
@@ -80,6 +80,8 @@ const CISCO_EXAMPLE = 'nobody.knows.it.'
 const ciscoPix = digestFormat({
   name: 'cisco-pix',
   note: 'with the login of the row, or without when it is empty',
+  sources: 'Cisco PIX',
+  ceiling: ceilingWords.fixed,
   example: CISCO_EXAMPLE,
   shape: /^[./0-9A-Za-z]{16}$/,
   byNameOnly: true,
@@ -93,6 +95,8 @@ const ciscoPix = digestFormat({
 const ciscoAsa = digestFormat({
   name: 'cisco-asa',
   note: 'with the login of the row or after a colon',
+  sources: 'Cisco ASA',
+  ceiling: ceilingWords.fixed,
   example: CISCO_EXAMPLE,
   shape: /^[./0-9A-Za-z]{16}(?::[^:]{1,64})?$/,
   byNameOnly: true,
@@ -127,6 +131,8 @@ const BASE64 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/
 /** Type 4 of Cisco IOS: SHA-256 alone. */
 const ciscoType4 = digestFormat({
   name: 'cisco-type4',
+  sources: 'Cisco IOS 15',
+  ceiling: ceilingWords.fixed,
   example: `${'L'.repeat(42)}.`,
   shape: /^(?:\$4\$)?[./0-9A-Za-z]{43}$/,
   byNameOnly: true,
@@ -142,6 +148,8 @@ const TYPE7_KEY = Buffer.from('dsfd;kfoA,.iyewrkldJKDHSUBsgvca69834ncxv9873254k;
 const ciscoType7 = digestFormat({
   name: 'cisco-type7',
   note: 'no hash: anybody can read the password from it',
+  sources: 'Cisco IOS',
+  ceiling: ceilingWords.fixed,
   example: '00081F4B08',
   shape: /^(?:[0-4]\d|5[0-2])(?:[0-9a-f]{2}){1,128}$/i,
   byNameOnly: true,
@@ -161,6 +169,8 @@ const SYBASE_BYTES = 510
 
 const sybaseAse = digestFormat({
   name: 'sybase-ase',
+  sources: 'Sybase ASE, SAP ASE',
+  ceiling: ceilingWords.fixed,
   example: `0xc0076361727279303030${'5a'.repeat(32)}`,
   shape: /^0xc007[0-9a-f]{80}$/i,
   parts: (encoded) => {
@@ -183,6 +193,8 @@ const NETSCREEN =
 const juniperNetscreen = digestFormat({
   name: 'juniper-netscreen',
   note: 'with the login after a colon or in the row',
+  sources: 'Juniper NetScreen, SSG',
+  ceiling: ceilingWords.fixed,
   example: 'nZZZZZrZZZZZcZZZZsZZZZZtZZZZZn:carryover',
   shape: NETSCREEN,
   parts: (encoded, stored) => {
@@ -213,9 +225,11 @@ const FORTINET = Buffer.from('a388ba2e424cb04a537930c13107cc3fa1329029a9815b70',
 const fortigate = fortinet('fortigate', 'AK1', 'sha1', 20)
 const fortigate256 = fortinet('fortigate256', 'SH2', 'sha256', 32)
 
-function fortinet(name: string, prefix: 'AK1' | 'SH2', algorithm: string, length: number): HashFormat {
+function fortinet(name: string, prefix: 'AK1' | 'SH2', algorithm: string, length: number): Family {
   return digestFormat({
     name,
+    sources: 'FortiGate (FortiOS)',
+    ceiling: ceilingWords.fixed,
     example: `${prefix}${Buffer.concat([Buffer.alloc(12, 'carryover'), Buffer.alloc(length, 'Z')]).toString('base64')}`,
     shape: prefix === 'AK1' ? /^AK1[A-Za-z0-9+/]{43}=$/ : /^SH2[A-Za-z0-9+/]{59}=$/,
     parts: (encoded) => {
@@ -233,8 +247,11 @@ function fortinet(name: string, prefix: 'AK1' | 'SH2', algorithm: string, length
 const citrixNetscaler = digestFormat({
   name: 'citrix-netscaler',
   note: 'SHA-1 (1…) and SHA-512 (2…)',
+  sources: 'Citrix NetScaler, ADC',
+  ceiling: ceilingWords.fixed,
   example: `1cafe0000${'5a'.repeat(20)}`,
   shape: /^(?:1[0-9a-f]{48}|2[0-9a-f]{136})$/i,
+  probable: true,
   parts: (encoded) => ({
     expected: hex(encoded.slice(9)),
     digestOf: (password) =>
@@ -249,8 +266,11 @@ const citrixNetscaler = digestFormat({
 
 const arubaos = digestFormat({
   name: 'arubaos',
+  sources: 'ArubaOS',
+  ceiling: ceilingWords.fixed,
   example: `6361727201${'5a'.repeat(20)}`,
   shape: /^[0-9a-f]{8}01[0-9a-f]{40}$/i,
+  probable: true,
   parts: (encoded) => ({
     expected: hex(encoded.slice(10)),
     digestOf: (password) => digest('sha1', hex(encoded.slice(0, 10)), password),
@@ -267,6 +287,8 @@ const QNX_MAX_PASSWORD_BYTES = ceilings.qnx.passwordBytes.most
 const qnx = digestFormat({
   name: 'qnx',
   note: 'MD5, SHA-256 and SHA-512 of QNX 6',
+  sources: 'QNX 6',
+  ceiling: ceilingWords.qnx,
   example: `@s@${'5a'.repeat(32)}@carryovercarryov`,
   shape: /^@[msS](?:,\d{1,9})?@[0-9a-f]{32,128}@[^@]{1,64}$/,
   millis: 20,
@@ -328,6 +350,8 @@ const RACF = /^\$racf\$\*([^*]{1,8})\*([0-9a-f]{16})$/i
 const racf = digestFormat({
   name: 'racf',
   note: 'with DES; at most eight characters, as typed or in capitals',
+  sources: 'IBM z/OS (RACF)',
+  ceiling: ceilingWords.fixed,
   example: `$racf$*CARRY*${'5A'.repeat(8)}`,
   shape: /^\$racf\$\*/i,
   parts: (encoded) => {
@@ -368,6 +392,8 @@ const HEX_SHA1 = 40
 const huawei = digestFormat({
   name: 'huawei',
   note: 'with the salt in the row or after a colon',
+  sources: 'Huawei devices',
+  ceiling: ceilingWords.fixed,
   example: `${'5a'.repeat(20)}:carryover`,
   shape: /^[0-9a-f]{40}(?::.{0,128})?$/is,
   byNameOnly: true,
@@ -384,8 +410,11 @@ const huawei = digestFormat({
 
 const rsaNetwitness = digestFormat({
   name: 'rsa-netwitness',
+  sources: 'RSA NetWitness',
+  ceiling: ceilingWords.fixed,
   example: `${'5A'.repeat(32)}:Y2FycnlvdmVyY2Fycg==`,
   shape: /^[0-9A-F]{64}:[A-Za-z0-9+/]{10,64}={1,2}$/,
+  probable: true,
   shapeByName: /^[0-9a-f]{64}:[A-Za-z0-9+/]{2,64}={0,2}$/i,
   parts: (encoded) => {
     const [digits = '', salt = ''] = encoded.split(':')
@@ -399,7 +428,7 @@ const rsaNetwitness = digestFormat({
 })
 
 /** Network devices and servers, each with a digest of its own. */
-export const deviceDigests: readonly HashFormat[] = [
+export const deviceDigests: readonly Family[] = [
   ciscoPix,
   ciscoAsa,
   ciscoType4,

@@ -8,7 +8,7 @@ import { azureadSyncPph1 } from './azuread-sync-pph1.ts'
 import { bcrypt } from './bcrypt.ts'
 import { bcryptSha256 } from './bcrypt-sha256.ts'
 import { CANDIDATES, candidatesOf, readCandidates } from './candidates.ts'
-import { ceilings, isWithin } from './ceilings.ts'
+import { ceilings, ceilingWords, isWithin } from './ceilings.ts'
 import { ciscoType8, ciscoType9 } from './cisco-crypt.ts'
 import { contained } from './contained.ts'
 import type { HashContext } from './context.ts'
@@ -21,7 +21,7 @@ import { cramMd5, digestMd5, dovecotScram, plainMd4 } from './dovecot.ts'
 import { bytesOfBase64, bytesOfHex } from './encodings.ts'
 import { firebaseScrypt } from './firebase-scrypt.ts'
 import { firebaseScryptKratos } from './firebase-scrypt-kratos.ts'
-import type { HashFormat, ReadHash } from './format.ts'
+import type { Family, HashFormat, ReadHash } from './format.ts'
 import { HashError } from './format.ts'
 import { as400Ssha1, macosSha1, macosSha512 } from './hex-with-salt.ts'
 import { fshp, samsungAndroid, sapH } from './iterated-digests.ts'
@@ -80,9 +80,9 @@ import { xmppScram } from './xmpp-scram.ts'
 import { gostYescrypt, scrypt7, yescrypt } from './yescrypt.ts'
 
 /** Every family, one line each. */
-export const formats: readonly HashFormat[] = [
-  bcrypt,
-  argon2,
+export const formats: readonly Family[] = [
+  { ...bcrypt, sources: 'PHP, Rails, Spring Security, Node.js, htpasswd -B', ceiling: ceilingWords.bcrypt },
+  { ...argon2, sources: 'PHP, Node.js, Spring Security, libsodium', ceiling: ceilingWords.argon2 },
   bcryptSha256,
   wbb4,
   sha512crypt,

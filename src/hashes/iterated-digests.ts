@@ -1,8 +1,8 @@
 import { hash } from 'node:crypto'
-import { affordable, ceilings, isWithin } from './ceilings.ts'
+import { affordable, ceilings, ceilingWords, isWithin } from './ceilings.ts'
 import { sameBytes, selfContained } from './crypt64.ts'
 import { bytesOfBase64, bytesOfHex } from './encodings.ts'
-import type { HashFormat } from './format.ts'
+import type { Family } from './format.ts'
 import { HashError } from './format.ts'
 
 const MILLIS_PER_ROUND = 0.0014
@@ -19,9 +19,11 @@ const SAP_NAMES: ReadonlyMap<string, Digest> = new Map([
 const SAP_WHOLE = /^(\{(x-issha(?:256|384|512)?), ?([1-9]\d{0,9})\})([A-Za-z0-9+/]{1,180}={0,2})$/i
 
 /** SAP's CODVN H: the password again in front of every digest. */
-export const sapH: HashFormat = {
+export const sapH: Family = {
   name: 'sap-h',
   note: '{x-issha, 1024}, {x-isSHA256, n} and so on',
+  sources: 'SAP NetWeaver (CODVN H)',
+  ceiling: ceilingWords.sap,
   example: `{x-isSHA512, 15000}${Buffer.alloc(80, 'Z').toString('base64')}`,
   shape: /^\{x-issha(?:256|384|512)?,/i,
   read(encoded) {
@@ -59,8 +61,10 @@ const FSHP_DIGESTS: readonly Digest[] = ['sha1', 'sha256', 'sha384', 'sha512']
 const FSHP_WHOLE = /^(\{FSHP([0-3])\|(0|[1-9]\d{0,2})\|([1-9]\d{0,9})\})([A-Za-z0-9+/]{1,180}={0,2})$/
 
 /** Berk D. Demir's Fairly Secure Hashed Password: PBKDF1 of salt and password. */
-export const fshp: HashFormat = {
+export const fshp: Family = {
   name: 'fshp',
+  sources: 'Python and PHP sites that took FSHP',
+  ceiling: ceilingWords.fshp,
   example: `{FSHP1|16|16384}${Buffer.alloc(48, 'Z').toString('base64')}`,
   shape: /^\{FSHP\d\|/,
   read(encoded) {
@@ -100,9 +104,11 @@ const SAMSUNG_WHOLE = /^([0-9a-f]{40})(?::([\x21-\x7e]{1,64}))?$/i
 const SAMSUNG_DECOY = `${'5a'.repeat(20)}:7724368582277760`
 
 /** The password file of Android on Samsung devices: digest and salt, which may stand in a column of its own. */
-export const samsungAndroid: HashFormat = {
+export const samsungAndroid: Family = {
   name: 'samsung-android',
   note: 'hexadecimal, a colon and the salt; or the salt in its own column',
+  sources: 'Android on Samsung devices',
+  ceiling: ceilingWords.fixed,
   example: SAMSUNG_DECOY,
   shape: SAMSUNG_WHOLE,
   byNameOnly: true,

@@ -1,7 +1,8 @@
 import { hash } from 'node:crypto'
+import { ceilingWords } from './ceilings.ts'
 import { selfContained } from './crypt64.ts'
 import { bytesOfBase64, bytesOfHex, unpadded } from './encodings.ts'
-import type { HashFormat } from './format.ts'
+import type { Family } from './format.ts'
 import { HashError } from './format.ts'
 import type { Pbkdf2Digest } from './pbkdf2-check.ts'
 import { readPbkdf2 } from './pbkdf2-check.ts'
@@ -14,9 +15,11 @@ const LDAP_KEY_BYTES: Readonly<Record<Pbkdf2Digest, number>> = { sha1: 20, sha25
 const LDAP_EXAMPLE = ldapText('{PBKDF2-SHA256}', '60000', 16, 32)
 
 /** OpenLDAP's pw-pbkdf2 and passlib. 389 Directory Server writes it too since 2.0. */
-export const ldapPbkdf2: HashFormat = {
+export const ldapPbkdf2: Family = {
   name: 'ldap-pbkdf2',
   note: '{PBKDF2}, {PBKDF2-SHA1}, {PBKDF2-SHA256} and {PBKDF2-SHA512} of OpenLDAP',
+  sources: 'OpenLDAP (pw-pbkdf2), passlib',
+  ceiling: ceilingWords.pbkdf2,
   example: LDAP_EXAMPLE,
   // Without a digest in its name it is SHA-1, and 27 characters; longer ones are Elasticsearch's.
   shape: /^\{PBKDF2(?:-SHA(?:1|256|512)\}|\}\d{1,10}\$[A-Za-z0-9+/.]{1,400}={0,2}\$[A-Za-z0-9+/.]{27}=?$)/i,
@@ -71,9 +74,11 @@ const DS389 = { iterationBytes: 4, saltBytes: 64, keyBytes: 256 }
 const DS389_BYTES = DS389.iterationBytes + DS389.saltBytes + DS389.keyBytes
 
 /** 389 Directory Server up to 1.4. */
-export const ldap389Pbkdf2: HashFormat = {
+export const ldap389Pbkdf2: Family = {
   name: 'ldap389-pbkdf2',
   note: '{PBKDF2_SHA256} of 389 Directory Server',
+  sources: '389 Directory Server up to 1.4',
+  ceiling: ceilingWords.pbkdf2,
   example: ds389Text(8192),
   shape: /^\{PBKDF2_SHA256\}/i,
   read(encoded) {
@@ -100,10 +105,12 @@ function ds389Text(iterations: number): string {
 
 const ATLASSIAN = { iterations: 10_000, saltBytes: 16, keyBytes: 32 }
 
-export const atlassian: HashFormat = {
+export const atlassian: Family = {
   name: 'atlassian',
   aliases: ['atlassian-ads'],
   note: '{PKCS5S2} of Jira, Confluence, Crowd and ApacheDS',
+  sources: 'Jira, Confluence, Crowd, ApacheDS',
+  ceiling: ceilingWords.fixed,
   example: `{PKCS5S2}${constant64(ATLASSIAN.saltBytes + ATLASSIAN.keyBytes)}`,
   shape: /^\{PKCS5S2\}/i,
   read(encoded) {
@@ -126,9 +133,11 @@ const ELASTIC_WHOLE = new RegExp(`^\\{(PBKDF2|PBKDF2_STRETCH)\\}${COUNT}\\$${BAS
 const ELASTIC_KEY_BYTES: readonly number[] = [32, 64]
 
 /** Elasticsearch's native realm: SHA-512, and with STRETCH over the SHA-512 of the password in hexadecimal. */
-export const elasticsearchPbkdf2: HashFormat = {
+export const elasticsearchPbkdf2: Family = {
   name: 'elasticsearch-pbkdf2',
   note: '{PBKDF2} and {PBKDF2_STRETCH} of Elasticsearch',
+  sources: 'Elasticsearch native realm',
+  ceiling: ceilingWords.pbkdf2,
   example: elasticText('PBKDF2', '10000', 32, 32),
   shape: /^\{PBKDF2(?:_STRETCH\}|\}\d{1,10}\$[A-Za-z0-9+/]{1,400}={0,2}\$(?![A-Za-z0-9+/.]{27}=?$))/,
   read(encoded) {
@@ -167,9 +176,11 @@ const DOVECOT_WHOLE = new RegExp(
 const DOVECOT_EXAMPLE = `{PBKDF2}$1$CarryoverCarryov$5000$${'5a'.repeat(20)}`
 
 /** The salt is its characters. */
-export const dovecotPbkdf2: HashFormat = {
+export const dovecotPbkdf2: Family = {
   name: 'dovecot-pbkdf2',
   note: '{PBKDF2}$1$ of Dovecot',
+  sources: 'Dovecot',
+  ceiling: ceilingWords.pbkdf2,
   example: DOVECOT_EXAMPLE,
   shape: /^\{PBKDF2\}\$1\$/i,
   read(encoded) {
@@ -194,9 +205,11 @@ const macosText = (digits: string, keyDigits: number) =>
   `$ml$${digits}$${'5a'.repeat(32)}$${'5a'.repeat(keyDigits / 2)}`
 
 /** SALTED-SHA512-PBKDF2 of macOS 10.8 and later, as hashcat and john write it. */
-export const macosMl: HashFormat = {
+export const macosMl: Family = {
   name: 'macos-ml',
   note: '$ml$ and hexadecimal: macOS since 10.8',
+  sources: 'macOS 10.8 and later',
+  ceiling: ceilingWords.pbkdf2,
   example: macosText('35000', 128),
   shape: /^\$ml\$/,
   read(encoded) {

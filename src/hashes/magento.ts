@@ -1,8 +1,9 @@
 import { hash } from 'node:crypto'
 import type { StoredHash } from '../domain.ts'
 import { sodiumPwhash } from './argon2.ts'
+import { ceilingWords } from './ceilings.ts'
 import { bytesOfHex } from './encodings.ts'
-import type { HashFormat, ReadHash } from './format.ts'
+import type { Family, ReadHash } from './format.ts'
 import { decoyKey, equalBytes, malformed, saltBytes, wholeNumber } from './key-derivation.ts'
 
 const MD5_BYTES = 16
@@ -26,11 +27,14 @@ interface Layer {
 }
 
 /** Magento: a digest, its salt and the versions that made it, in the order in which they were applied. */
-export const magento: HashFormat = {
+export const magento: Family = {
   name: 'magento',
   note: 'versions 0 to 3 and what was upgraded to them; under its name also without version or salt',
+  sources: 'Magento 1 and 2, Adobe Commerce',
+  ceiling: ceilingWords.argon2,
   example: `${'5a'.repeat(SHA256_BYTES)}:carryovercarryover:1`,
   shape: /^(?:[0-9a-f]{32}|[0-9a-f]{64}):[^:]{0,128}(?::(?:[0-2]|3_\d{1,3}_\d{1,4}_\d{1,12})){1,4}$/i,
+  probable: true,
   shapeByName: /^[0-9a-f]{32,128}(?::|$)/i,
   read,
 }

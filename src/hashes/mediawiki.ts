@@ -2,10 +2,11 @@ import { createHash } from 'node:crypto'
 import type { StoredHash } from '../domain.ts'
 import { argon2 } from './argon2.ts'
 import { bcrypt } from './bcrypt.ts'
+import { ceilingWords } from './ceilings.ts'
 import { NO_CONTEXT } from './context.ts'
 import { enveloped } from './dispatched.ts'
 import { bytesOfPaddedBase64 } from './encodings.ts'
-import type { HashFormat, ReadHash } from './format.ts'
+import type { Family, ReadHash } from './format.ts'
 import type { Derivation } from './key-derivation.ts'
 import {
   boundedBytes,
@@ -22,6 +23,8 @@ const KEY_BYTES = { least: 16, most: 512 }
 
 export const mediawikiPbkdf2 = pbkdf2Container({
   name: 'mediawiki-pbkdf2',
+  sources: 'MediaWiki',
+  ceiling: ceilingWords.pbkdf2,
   example: `:pbkdf2:sha512:30000:64:Y2FycnlvdmVyY2Fycnlvdg==:${Buffer.alloc(64, 'Z').toString('base64')}`,
   shape: /^:pbkdf2:(?:md5|sha1|sha224|sha256|sha384|sha512):/,
   whole: /^:pbkdf2:([a-z0-9]+):(\d{1,20}):(\d{1,4}):([^:]*):([^:]+)$/,
@@ -41,8 +44,10 @@ export const mediawikiPbkdf2 = pbkdf2Container({
 
 const ARGON2_PREFIX = ':argon2:'
 
-export const mediawikiArgon2: HashFormat = {
+export const mediawikiArgon2: Family = {
   name: 'mediawiki-argon2',
+  sources: 'MediaWiki',
+  ceiling: ceilingWords.argon2,
   example: `${ARGON2_PREFIX}${argon2.example}`,
   shape: /^:argon2:\$argon2(?:id|i|d)\$/,
   read: (encoded, stored) =>
@@ -57,8 +62,10 @@ const BCRYPT = /^:bcrypt:(\d{1,2})\$([./A-Za-z0-9]{22})\$([./A-Za-z0-9]{31})$/
 const BCRYPT_INNER = /^\$2y\$0?(\d{1,2})\$(.{22})(.{31})$/
 
 /** The cost without its leading zero, the salt and the digest apart. */
-export const mediawikiBcrypt: HashFormat = {
+export const mediawikiBcrypt: Family = {
   name: 'mediawiki-bcrypt',
+  sources: 'MediaWiki',
+  ceiling: ceilingWords.bcrypt,
   example: mediawikiForm(`$2y$10$${bcrypt.example.slice(7)}`),
   shape: /^:bcrypt:\d/,
   read: (encoded, stored) => {
@@ -98,9 +105,11 @@ interface Layer {
  * LayeredParameterizedPassword: settings of every layer, arguments of every layer, then the last hash. The name of
  * the type belongs to the wiki's configuration; what each layer is, its settings tell.
  */
-export const mediawikiLayered: HashFormat = {
+export const mediawikiLayered: Family = {
   name: 'mediawiki-layered',
   note: ':pbkdf2-legacyB: and others: MD5, PBKDF2 and bcrypt in layers',
+  sources: 'MediaWiki after wrapOldPasswords',
+  ceiling: `${ceilingWords.pbkdf2}; ${ceilingWords.bcrypt}`,
   example: `:pbkdf2-legacyB:!sha512:30000:64!1234abcd!Y2FycnlvdmVyY2Fycg==!${Buffer.alloc(64, 'Z').toString('base64')}`,
   shape: LAYERED_SHAPE,
   read: readLayered,

@@ -1,7 +1,7 @@
 import { createHash, hash } from 'node:crypto'
-import { affordable, ceilings, isWithin } from './ceilings.ts'
+import { affordable, ceilings, ceilingWords, isWithin } from './ceilings.ts'
 import { bytesOfHex } from './encodings.ts'
-import type { HashFormat, ReadHash } from './format.ts'
+import type { Family, ReadHash } from './format.ts'
 import { decoySalt, equalBytes, malformed, storedAs } from './key-derivation.ts'
 
 const SALT_BYTES = 20
@@ -16,9 +16,11 @@ const PLAIN = /^\$A\$([0-9a-f]{3})\$([\s\S]{20})([./0-9A-Za-z]{43})$/i
 const PRINTED = /^\$mysql\$A\$([0-9a-f]{3})\*([0-9a-f]{40})\*([0-9a-f]{86})$/i
 
 /** caching_sha2_password of MySQL 8: SHA-256 crypt over a salt of 20 bytes, of which any may be unprintable. */
-export const mysqlCachingSha2: HashFormat = {
+export const mysqlCachingSha2: Family = {
   name: 'mysql-caching-sha2',
   note: '$A$005$ as in mysql.user, or $mysql$A$ with salt and digest in hexadecimal',
+  sources: 'MySQL 8',
+  ceiling: ceilingWords.cachingSha2,
   example: `$A$005$${decoySalt(SALT_BYTES)}${'Z'.repeat(DIGEST_CHARACTERS - 1)}.`,
   shape: /^\$(?:mysql\$)?A\$[0-9a-f]{3}[$*]/i,
   read,

@@ -1,5 +1,6 @@
+import { ceilingWords } from './ceilings.ts'
 import { bytesOfPaddedBase64 } from './encodings.ts'
-import type { HashFormat, ReadHash } from './format.ts'
+import type { Family, ReadHash } from './format.ts'
 import {
   derivationDigests,
   derivedKeyHash,
@@ -14,9 +15,11 @@ import {
 const WHOLE = /^pbkdf2_(sha1|sha256|sha512)\$(\d{1,20})\$([^$]*)\$([^$]+)$/
 
 /** Django's default since 1.4. The salt is used as the text that stands there. */
-export const pbkdf2Django: HashFormat = {
+export const pbkdf2Django: Family = {
   name: 'pbkdf2-django',
   note: 'pbkdf2_sha256, pbkdf2_sha1 and pbkdf2_sha512',
+  sources: 'Django 1.4 and later',
+  ceiling: ceilingWords.pbkdf2,
   example: 'pbkdf2_sha256$600000$carryovercarryoverca$WlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlo=',
   shape: /^pbkdf2_sha(?:1|256|512)\$/,
   read,

@@ -1,5 +1,6 @@
+import { ceilingWords } from './ceilings.ts'
 import { ab64, bytesOfAb64 } from './encodings.ts'
-import type { HashFormat, ReadHash } from './format.ts'
+import type { Family, ReadHash } from './format.ts'
 import {
   derivationDigests,
   derivedKeyHash,
@@ -14,9 +15,11 @@ import {
 const WHOLE = /^\$pbkdf2(?:-(sha1|sha256|sha512))?\$(\d{1,20})\$([^$]*)\$([^$]+)$/
 
 /** passlib, TYPO3, Elixir and zitadel/passwap. Without a digest it is SHA-1. */
-export const pbkdf2Passlib: HashFormat = {
+export const pbkdf2Passlib: Family = {
   name: 'pbkdf2-passlib',
   note: '$pbkdf2$, $pbkdf2-sha256$ and $pbkdf2-sha512$ with the bare number of iterations',
+  sources: 'Python (passlib), TYPO3, Elixir, ZITADEL',
+  ceiling: ceilingWords.pbkdf2,
   example:
     '$pbkdf2-sha512$25000$Y2FycnlvdmVyY2Fycnlvdg$WlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWg',
   shape: /^\$pbkdf2(?:-sha(?:1|256|512))?\$\d/,

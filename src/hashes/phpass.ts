@@ -1,8 +1,8 @@
 import { hash } from 'node:crypto'
-import { affordable, type Bounds, ceilings, isWithin } from './ceilings.ts'
+import { affordable, type Bounds, ceilings, ceilingWords, isWithin } from './ceilings.ts'
 import { CRYPT64, crypt64, sameBytes, selfContained } from './crypt64.ts'
 import { textOfUtf8 } from './encodings.ts'
-import type { HashFormat, ReadHash } from './format.ts'
+import type { Family, ReadHash } from './format.ts'
 import { HashError } from './format.ts'
 
 type Digest = 'md5' | 'sha512'
@@ -19,18 +19,22 @@ const DECOY_SALT = 'Carryove'
 /** What is stretched in place of the password; null when the origin cannot have hashed it. */
 type Prepare = (password: Uint8Array) => Uint8Array | null
 
-export const phpass: HashFormat = {
+export const phpass: Family = {
   name: 'phpass',
   note: '$P$ and $H$',
+  sources: 'WordPress before 6.8, phpBB 3, bbPress, Vanilla, Joomla 2.5.18 and later',
+  ceiling: ceilingWords.phpass,
   example: decoyOf('$P$B', 'md5'),
   shape: /^\$[PH]\$/,
   read: (encoded) => readPortable(encoded, { name: 'phpass', digest: 'md5', prefix: '' }),
 }
 
 /** phpBB 3 stretched the digests of phpBB 2, which had been made of ISO 8859-1. */
-export const phpassMd5Latin1: HashFormat = {
+export const phpassMd5Latin1: Family = {
   name: 'phpass-md5-latin1',
   note: 'phpass of the MD5 of the password in ISO 8859-1: phpBB 3 after phpBB 2',
+  sources: 'phpBB 3 that was phpBB 2',
+  ceiling: ceilingWords.phpass,
   example: decoyOf('$H$9', 'md5'),
   shape: /^\$[PH]\$/,
   byNameOnly: true,
@@ -48,9 +52,11 @@ export const phpassMd5Latin1: HashFormat = {
 }
 
 /** Drupal's update stretched the MD5 digests of Drupal 6 and set a U in front. */
-export const drupal7: HashFormat = {
+export const drupal7: Family = {
   name: 'drupal7',
   note: '$S$, U$S$ and U$P$',
+  sources: 'Drupal 7 to 9',
+  ceiling: ceilingWords.drupal,
   example: decoyOf('$S$D', 'sha512'),
   shape: /^(?:U?\$S\$|U\$[PH]\$)/,
   read(encoded) {

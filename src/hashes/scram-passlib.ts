@@ -1,5 +1,6 @@
+import { ceilingWords } from './ceilings.ts'
 import { ab64, bytesOfAb64 } from './encodings.ts'
-import type { HashFormat, ReadHash } from './format.ts'
+import type { Family, ReadHash } from './format.ts'
 import type { DerivationDigest } from './key-derivation.ts'
 import {
   derivationDigests,
@@ -26,8 +27,10 @@ const REQUIRED = 'sha-1'
 const WHOLE = /^\$scram\$(\d{1,20})\$([^$]*)\$([^$]+)$/
 
 /** passlib's store of salted passwords for SCRAM, one for each digest. */
-export const scramPasslib: HashFormat = {
+export const scramPasslib: Family = {
   name: 'scram-passlib',
+  sources: 'Python (passlib)',
+  ceiling: ceilingWords.pbkdf2,
   example: '$scram$100000$Y2FycnlvdmVyY2Fycnlvdg$sha-1=WlpaWlpaWlpaWlpaWlpaWlpaWlo',
   shape: /^\$scram\$/,
   read,

@@ -1,8 +1,8 @@
 import { hash } from 'node:crypto'
-import { affordable, ceilings, isWithin } from './ceilings.ts'
+import { affordable, ceilings, ceilingWords, isWithin } from './ceilings.ts'
 import { cryptRounds, repeatedTo } from './crypt-rounds.ts'
 import { crypt64, sameBytes, selfContained } from './crypt64.ts'
-import type { HashFormat, ReadHash } from './format.ts'
+import type { Family, ReadHash } from './format.ts'
 import { HashError } from './format.ts'
 
 /** Ulrich Drepper, "Unix crypt using SHA-256 and SHA-512". */
@@ -55,7 +55,7 @@ function ordered(
   return [...order, ...rest]
 }
 
-function shaCrypt(variant: Variant): HashFormat {
+function shaCrypt(variant: Variant): Family {
   const { name, prefix, digits, digitCount } = variant
   const whole = new RegExp(
     `^\\$[56]\\$(?:rounds=([1-9]\\d{0,9})\\$)?((?!rounds=)[\\x20-\\x23\\x25-\\x7e]{0,16})\\$(${digits})$`,
@@ -65,6 +65,8 @@ function shaCrypt(variant: Variant): HashFormat {
   return {
     name,
     note: `passwords of at most ${PASSWORD_BYTES.most} bytes`,
+    sources: 'Linux, Moodle, Dovecot',
+    ceiling: ceilingWords.shaCrypt,
     example: decoy('').encoded ?? '',
     shape: new RegExp(`^\\${prefix.slice(0, 2)}\\$`),
     read(encoded) {

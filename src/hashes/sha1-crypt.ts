@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto'
-import { affordable, ceilings } from './ceilings.ts'
+import { affordable, ceilings, ceilingWords } from './ceilings.ts'
 import { crypt64, sameBytes, selfContained } from './crypt64.ts'
-import type { HashFormat } from './format.ts'
+import type { Family } from './format.ts'
 import { HashError } from './format.ts'
 
 const MILLIS_PER_ROUND = 0.0026
@@ -9,8 +9,10 @@ const WHOLE = /^\$sha1\$(0|[1-9]\d{0,9})\$([./0-9A-Za-z]{0,64})\$([./0-9A-Za-z]{
 const DECOY_DIGEST = '.'.repeat(28)
 
 /** NetBSD's crypt-sha1.c: a chain of HMACs. */
-export const sha1crypt: HashFormat = {
+export const sha1crypt: Family = {
   name: 'sha1crypt',
+  sources: 'NetBSD, Juniper',
+  ceiling: ceilingWords.sha1Crypt,
   example: `$sha1$20000$Carryove$${DECOY_DIGEST}`,
   shape: /^\$sha1\$\d/,
   read(encoded) {

@@ -1,11 +1,11 @@
 import { hash } from 'node:crypto'
 import { argon2 } from './argon2.ts'
 import { bcrypt } from './bcrypt.ts'
-import { affordable, ceilings } from './ceilings.ts'
+import { affordable, ceilings, ceilingWords } from './ceilings.ts'
 import { NO_CONTEXT } from './context.ts'
 import { enveloped } from './dispatched.ts'
 import { bytesOfPaddedBase64 } from './encodings.ts'
-import type { HashFormat, ReadHash } from './format.ts'
+import type { Family, ReadHash } from './format.ts'
 import { derivedKeyHash, keyBytes, malformed, saltBytes, wholeNumber } from './key-derivation.ts'
 
 const DIGESTS: ReadonlyMap<
@@ -21,9 +21,11 @@ const DIGESTS: ReadonlyMap<
 const WHOLE = /^\$shiro1\$([A-Za-z0-9-]{3,16})\$(\d{1,20})\$([^$]*)\$([^$]+)$/
 
 /** Apache Shiro 1: a digest of salt and password, then of itself. */
-export const shiro1: HashFormat = {
+export const shiro1: Family = {
   name: 'shiro1',
   note: 'MD5, SHA-1 and SHA-2',
+  sources: 'Apache Shiro 1, Nexus Repository, Opal',
+  ceiling: ceilingWords.shiro,
   example: '$shiro1$SHA-256$500000$Y2FycnlvdmVyY2Fycnlvdg==$WlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlo=',
   shape: /^\$shiro1\$/,
   read: readFirst,
@@ -62,9 +64,11 @@ function iterated(digest: string, message: Buffer, count: number): Buffer {
 const PREFIX = '$shiro2'
 
 /** Apache Shiro 2 puts its name before a string of Argon2 or bcrypt. */
-export const shiro2: HashFormat = {
+export const shiro2: Family = {
   name: 'shiro2',
   note: '$shiro2$argon2id$… and $shiro2$2y$…',
+  sources: 'Apache Shiro 2',
+  ceiling: `${ceilingWords.argon2}; ${ceilingWords.bcrypt}`,
   example: `${PREFIX}${argon2.example}`,
   shape: /^\$shiro2\$/,
   read: (encoded, stored) => {

@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto'
-import { affordable, ceilings } from './ceilings.ts'
+import { affordable, ceilings, ceilingWords } from './ceilings.ts'
 import { crypt64, sameBytes, selfContained } from './crypt64.ts'
-import type { HashFormat } from './format.ts'
+import type { Family } from './format.ts'
 import { HashError } from './format.ts'
 
 /** Every hash has these, and perhaps more. */
@@ -53,9 +53,11 @@ The fair Ophelia!--Nymph, in thy orisons
 Be all my sins remember'd.
 \0`)
 
-export const sunmd5: HashFormat = {
+export const sunmd5: Family = {
   name: 'sunmd5',
   note: 'Solaris',
+  sources: 'Solaris',
+  ceiling: ceilingWords.sunMd5,
   example: `$md5,rounds=904$Carryove$$${DECOY_DIGEST}`,
   // Kratos has other hashes behind $md5$, which end in base64 with padding.
   shape: /^\$md5(?:[,$]rounds=|\$[./0-9A-Za-z]{0,32}\$\$?[./0-9A-Za-z]{22}$)/,

@@ -1,7 +1,7 @@
 import { scryptSync } from 'node:crypto'
-import { affordable, ceilings, isWithin } from './ceilings.ts'
+import { affordable, ceilings, ceilingWords, isWithin } from './ceilings.ts'
 import { CRYPT64, crypt64, numberOfCrypt64, sameBytes, selfContained } from './crypt64.ts'
-import type { HashFormat, ReadHash } from './format.ts'
+import type { Family, ReadHash } from './format.ts'
 import { HashError } from './format.ts'
 import { streebog256, streebogHmac } from './streebog.ts'
 import type { YescryptCost } from './yescrypt-core.ts'
@@ -19,10 +19,12 @@ export const yescrypt = yescryptFormat('yescrypt', 'y')
 /** The same in an HMAC of Streebog, for systems that must use Russian standards. */
 export const gostYescrypt = yescryptFormat('gost-yescrypt', 'gy')
 
-function yescryptFormat(name: string, id: 'y' | 'gy'): HashFormat {
+function yescryptFormat(name: string, id: 'y' | 'gy'): Family {
   return {
     name,
     note: 'with the flavour j',
+    sources: id === 'y' ? 'Debian 11, Ubuntu 22.04, Fedora 35 and later' : 'ALT Linux',
+    ceiling: ceilingWords.yescrypt,
     example: `$${id}$j9T$${DECOY_SALT}$${DECOY_DIGEST}`,
     shape: new RegExp(`^\\$${id}\\$`),
     read: (encoded) => read(encoded, name),
@@ -112,9 +114,11 @@ const SCRYPT_WHOLE =
 const SCRYPT_MILLIS_PER_KIBIBYTE = 0.0027
 
 /** The salt is its characters, not what they might encode. */
-export const scrypt7: HashFormat = {
+export const scrypt7: Family = {
   name: 'scrypt-7',
   note: '$7$ of libxcrypt and libsodium',
+  sources: 'Linux (libxcrypt), libsodium',
+  ceiling: ceilingWords.scrypt,
   example: `$7$CU..../....${DECOY_SALT}$${DECOY_DIGEST}`,
   shape: /^\$7\$/,
   read(encoded) {
