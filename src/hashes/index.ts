@@ -14,6 +14,7 @@ import { contained } from './contained.ts'
 import type { HashContext } from './context.ts'
 import { NO_CONTEXT } from './context.ts'
 import { bigcrypt, bsdiCrypt, crypt16, descrypt } from './des-crypt.ts'
+import { createDetector } from './detect.ts'
 import { deviceDigests } from './device-digests.ts'
 import { djangoCrypt } from './django-crypt.ts'
 import { djangoSalted } from './django-salted.ts'
@@ -47,7 +48,7 @@ import { mssql } from './mssql.ts'
 import { mysqlCachingSha2 } from './mysql-caching-sha2.ts'
 import { mysql41 } from './mysql41.ts'
 import { mysql323 } from './mysql323.ts'
-import { namedExample, namedRecipe, namedRecipes, readNamed } from './named-recipes.ts'
+import { namedExample, namedRecipe, readNamed } from './named-recipes.ts'
 import { nthash3 } from './nthash-3.ts'
 import { oracle10, oracle11, oracle11S, oracle12 } from './oracle.ts'
 import { pbkdf2Containers } from './pbkdf2-containers.ts'
@@ -58,7 +59,6 @@ import { drupal7, phpass, phpassMd5Latin1 } from './phpass.ts'
 import { plaintext } from './plaintext.ts'
 import { postgresScram } from './postgres-scram.ts'
 import { readRecipe, recipeExample, recipeOfDigest } from './recipe.ts'
-import { digests } from './recipe-functions.ts'
 import { sapB, sapG } from './sap.ts'
 import { scramPasslib } from './scram-passlib.ts'
 import { scryptDjango, scryptDjango3rdparty } from './scrypt-django.ts'
@@ -192,6 +192,10 @@ const MISSING = /^(?:\s*|null|\\n)$/i
 /** What no hash of a modern format begins with, to tell millions of them quickly. */
 const MARKER_START = /^[*!xnuld]/i
 
+const detector = createDetector(formats)
+/** What the string alone says of its scheme, without reading it. */
+export const { detect } = detector
+
 /**
  * Reads a stored hash. Throws HashError and nothing else, whatever the row holds, and does no work. The scheme
  * is a format's name, a digest's name, the name of a recipe or a recipe; without one it is told by the shape. Never
@@ -246,34 +250,6 @@ export function schemeName(name: string): string | undefined {
   return formatNamed(name)?.name
 }
 
-export interface ListedScheme {
-  readonly name: string
-  readonly example: string
-  readonly note?: string
-  readonly told: 'by its shape' | 'by hash_scheme'
-}
-
-/** Every scheme that can be checked, for people to read. */
-export function listSchemes(): readonly ListedScheme[] {
-  return [
-    ...formats.map(({ name, example, note, byNameOnly }) => ({
-      name,
-      example,
-      ...(note === undefined ? {} : { note }),
-      told: byNameOnly ? ('by hash_scheme' as const) : ('by its shape' as const),
-    })),
-    ...namedRecipes.map(({ name, recipes, note }) =>
-      byHashScheme(name, [...(note === undefined ? [] : [note]), `\`${recipes[0]}\``].join(': ')),
-    ),
-    ...Array.from(digests.keys(), (name) => byHashScheme(name, 'without salt; hexadecimal or base64')),
-    byHashScheme('sha256($salt.$pass)', 'an example of a recipe; see docs/schemes.md for the notation'),
-  ]
-}
-
-function byHashScheme(name: string, note: string): ListedScheme {
-  return { name, example: exampleStored(name).encoded ?? '', note, told: 'by hash_scheme' }
-}
-
 function presentHash(encoded: string | null): string {
   if (encoded === null || MISSING.test(encoded)) throw new HashError('missing', 'the row has no hash')
   if (!isWithin(encoded.length, ceilings.stored.characters)) {
@@ -287,19 +263,8 @@ function presentHash(encoded: string | null): string {
   return encoded
 }
 
-const told = formats.filter(({ byNameOnly }) => !byNameOnly)
-/** A store has one or two formats, so the one that fitted last is tried first. No other can fit the same string. */
-let fittedLast: HashFormat | undefined = told[0]
-
-function detected(encoded: string): HashFormat | undefined {
-  if (fittedLast?.shape.test(encoded)) return fittedLast
-  const format = told.find(({ shape }) => shape.test(encoded))
-  if (format) fittedLast = format
-  return format
-}
-
 function readTold(encoded: string, stored: StoredHash, context: HashContext): ReadHash {
-  const format = detected(encoded)
+  const format = detector.formatOf(encoded)
   if (format) return format.read(encoded, stored, context)
   if (!isBareDigest(encoded)) throw new HashError('unrecognised', 'no known format has this shape')
   const candidates = candidatesOf(stored, context.candidates)
