@@ -25,7 +25,7 @@ export function readCandidates(
   if (hashes.length === 0)
     throw new HashError('ambiguous', 'no candidate scheme of the cohort can read this digest')
   const millis = hashes.reduce((sum, hash) => sum + hash.millis, 0)
-  affordable(millis, ceilings.candidates.millis, 'the milliseconds of the candidates of a cohort')
+  affordable(millis, ceilings.check.millis, 'the milliseconds of the candidates of a cohort')
   const native = hashes.find((hash) => hash.native)?.native
   return {
     scheme: CANDIDATES,

@@ -94,8 +94,8 @@ export const ceilings = {
     inputBytes: { least: 0, most: 4096 },
     millis: { least: 0, most: 1_500 },
   },
-  /** All schemes that are tried for one row, together. */
-  candidates: { millis: LONGEST },
+  /** Where one check is several pieces of work: layers, digests that may be meant, candidates of a row. */
+  check: { millis: LONGEST },
 } as const satisfies Readonly<Record<string, Readonly<Record<string, Bounds>>>>
 
 /** The same for people, one phrase for each kind of work. */
@@ -103,7 +103,9 @@ export const ceilingWords = {
   fixed: 'fixed work',
   inner: 'that of the hash inside',
   bcrypt: `cost ${range(ceilings.bcrypt.cost)}`,
-  argon2: `memory up to ${mib(ceilings.argon2.kibibytes.most * 1024)}, ${ceilings.argon2.passes.most} passes, ${ceilings.argon2.lanes.most} lanes`,
+  bcryptTwice: `cost ${range(ceilings.bcrypt.cost)}, ${seconds(ceilings.check.millis)}`,
+  argon2: argon2Words(),
+  argon2Layers: `${argon2Words()}, ${seconds(ceilings.check.millis)}`,
   scrypt: `memory up to ${mib(ceilings.scrypt.bytes.most)}, ${ceilings.scrypt.p.most} lanes, ${seconds(ceilings.scrypt.millis)}`,
   pbkdf2: `${upTo(ceilings.pbkdf2.iterations)} iterations, ${seconds(ceilings.pbkdf2.millis)}`,
   shaCrypt: `${range(ceilings.shaCrypt.rounds)} rounds`,
@@ -133,6 +135,11 @@ export function affordable(value: number, { least, most }: Bounds, what: string)
 /** Whether so many bytes or characters may be there. A length costs nothing, so what is outside is malformed. */
 export function isWithin(length: number, { least, most }: Bounds): boolean {
   return length >= least && length <= most
+}
+
+function argon2Words(): string {
+  const { kibibytes, passes, lanes } = ceilings.argon2
+  return `memory up to ${mib(kibibytes.most * 1024)}, ${passes.most} passes, ${lanes.most} lanes`
 }
 
 function whole(value: number): string {

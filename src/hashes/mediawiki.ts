@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import type { StoredHash } from '../domain.ts'
 import { argon2 } from './argon2.ts'
 import { bcrypt } from './bcrypt.ts'
-import { ceilingWords } from './ceilings.ts'
+import { affordable, ceilings, ceilingWords } from './ceilings.ts'
 import { NO_CONTEXT } from './context.ts'
 import { enveloped } from './dispatched.ts'
 import { bytesOfPaddedBase64 } from './encodings.ts'
@@ -127,10 +127,11 @@ function readLayered(encoded: string, stored: StoredHash): ReadHash {
   const lower = settings.slice(0, -1).map((setting, index) => layerOf(setting, salts[index] ?? ''))
   const last = finalRead(settings.at(-1) ?? '', salts.at(-1) ?? '', expected, stored)
   const prefix = encoded.slice(0, encoded.length - expected.length)
+  const millis = lower.reduce((sum, layer) => sum + layer.millis, last.millis)
   return {
     ...last,
     scheme: mediawikiLayered.name,
-    millis: lower.reduce((sum, { millis }) => sum + millis, last.millis),
+    millis: affordable(millis, ceilings.check.millis, 'the milliseconds of all layers'),
     decoy: { encoded: prefix + constantLike(expected), scheme: null, salt: null, login: '', id: '' },
     matches: (password) =>
       last.matches(lower.reduce((message, { textOf }) => Buffer.from(textOf(message)), password)),

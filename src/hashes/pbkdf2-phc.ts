@@ -1,4 +1,4 @@
-import { ceilingWords } from './ceilings.ts'
+import { affordable, ceilings, ceilingWords } from './ceilings.ts'
 import { bytesOfBase64, unpadded } from './encodings.ts'
 import type { Family, ReadHash } from './format.ts'
 import type { DerivationDigest } from './key-derivation.ts'
@@ -50,9 +50,10 @@ function read(encoded: string): ReadHash {
   const salted = saltBytes(bytesOfBase64(salt))
   const expected = boundedBytes(bytesOfBase64(key), 'the derived key', KEY_BYTES)
   if (expected.length !== length) throw malformed('the derived key has as many bytes as the l says')
+  const millis = derivations.reduce((sum, derivation) => sum + derivation.millis, 0)
   return {
     scheme: pbkdf2Phc.name,
-    millis: derivations.reduce((sum, { millis }) => sum + millis, 0),
+    millis: affordable(millis, ceilings.check.millis, 'the milliseconds of PBKDF2'),
     decoy: storedAs(
       `$pbkdf2${named}$i=${iterations},l=${length}$${base64(decoySalt(salted.length))}$${base64(decoyKey(length))}`,
     ),

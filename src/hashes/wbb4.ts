@@ -1,6 +1,6 @@
 import type { StoredHash } from '../domain.ts'
 import { bcrypt, bcryptText } from './bcrypt.ts'
-import { ceilingWords } from './ceilings.ts'
+import { affordable, ceilings, ceilingWords } from './ceilings.ts'
 import type { HashContext } from './context.ts'
 import type { Family, ReadHash } from './format.ts'
 
@@ -14,7 +14,7 @@ export const wbb4: Family = {
   name: 'wbb4',
   note: 'bcrypt of bcrypt, with or without `DoubleBcrypt:`; once after `Bcrypt:`',
   sources: 'WoltLab Burning Board 4, Community Framework 2 and Suite 3 to 5',
-  ceiling: ceilingWords.bcrypt,
+  ceiling: ceilingWords.bcryptTwice,
   example: `$2a$08$${DECOY}`,
   shape: /^(?:(?:Double)?Bcrypt:)?\$2[axy]\$.{0,64}$/i,
   byNameOnly: true,
@@ -29,7 +29,11 @@ function read(encoded: string, stored: StoredHash, context: HashContext): ReadHa
   return {
     ...once,
     scheme: wbb4.name,
-    millis: (isDouble ? 2 : 1) * once.millis,
+    millis: affordable(
+      (isDouble ? 2 : 1) * once.millis,
+      ceilings.check.millis,
+      'the milliseconds of bcrypt of bcrypt',
+    ),
     decoy: {
       ...once.decoy,
       encoded: encoded.slice(0, start) + (once.decoy.encoded ?? ''),
