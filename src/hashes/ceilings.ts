@@ -24,7 +24,7 @@ const ITERATED: Bounds = { least: 1, most: 1_700_000 }
 export const ceilings = {
   /** SCRAM with several digests is the longest string that any system writes, of about 400 characters. */
   stored: { characters: { least: 1, most: 1024 } },
-  /** Cost 15 takes 2.3 s, and every step doubles it. */
+  /** Every step doubles the work, and cost 15 takes about 2 s. */
   bcrypt: { cost: { least: 4, most: 15 } },
   /** Below 8 bytes of salt the algorithm refuses; below 16 bytes of digest chance would come into reach. */
   argon2: {
@@ -79,13 +79,13 @@ export const ceilings = {
     bytes: { least: 512, most: 64 * MIB },
     saltBytes: { least: 0, most: 64 },
   },
-  /** FreeBSD and passlib write 5,001 or less; 4,000,000 take 0.8 s. */
+  /** FreeBSD and passlib write 5,001 or less; 4,000,000 take about a second. */
   bsdi: { turns: { least: 1, most: 4_000_000 } },
   /** QNX writes 1,000. All rounds are one message, which holds the password as often. */
   qnx: { rounds: { least: 0, most: 20_000 }, passwordBytes: { least: 0, most: 512 } },
-  /** `least` and `most` of a salt that stands behind a bare digest or in a column of its own. */
+  /** A salt that stands behind a bare digest or in a column of its own. */
   digest: { saltBytes: { least: 1, most: 64 } },
-  /** Of NetIQ and Oracle Transportation Management too. `pbkdf2Rounds` and `millis` are lower than those of strings. */
+  /** Recipes come from rows. NetIQ and Oracle Transportation Management are read as recipes too. */
   recipe: {
     characters: { least: 1, most: 512 },
     rounds: { least: 1, most: 1_000_000 },
