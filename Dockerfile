@@ -8,8 +8,10 @@ COPY scripts scripts
 RUN ["npm", "ci"]
 COPY src src
 RUN ["npm", "run", "build"]
-# Without the embedded PostgreSQL: a container has DATABASE_URL.
-RUN ["npm", "ci", "--omit=dev", "--omit=optional"]
+# Without the embedded PostgreSQL: a container has DATABASE_URL. `--omit=optional` would leave out the native code of
+# Argon2 too.
+RUN ["npm", "pkg", "delete", "optionalDependencies"]
+RUN ["npm", "prune", "--omit=dev"]
 
 FROM gcr.io/distroless/nodejs24-debian12:nonroot
 WORKDIR /app

@@ -1,61 +1,64 @@
-import { Hono } from 'hono'
+import { RegExpRouter } from 'hono/router/reg-exp-router'
 import type { Reply } from './dialects/dialect.ts'
 import { errorCode, Failure, tooLate } from './errors.ts'
 import type { HookRoute } from './hooks/routes.ts'
+import type { Answer, Call, Handler } from './http.ts'
 import type { Log } from './log.ts'
 import type { Metrics } from './metrics.ts'
 
-/** Nothing but Hono's router is used: a request is answered here or in a hook's own route. */
-export function createHooksApp(
-  routes: readonly HookRoute[],
-  { log, metrics }: { log: Log; metrics: Metrics },
-): Hono {
-  const app = new Hono({ strict: true })
+interface Surroundings {
+  readonly log: Log
+  readonly metrics: Metrics
+}
+
+/** What is told to whom it may be, and nothing but the router of Hono between the request and the hook's own route. */
+export function createHooksApp(routes: readonly HookRoute[], { log, metrics }: Surroundings): Handler {
+  const router = new RegExpRouter<HookRoute>()
   const pace = { lastAnswer: Number.NEGATIVE_INFINITY }
-  for (const route of routes) {
+  for (const route of routes) router.add(route.hook.method, route.hook.path, route)
+  const answerTo = async (call: Call): Promise<Answer> => {
+    const started = performance.now()
+    const route = router.match(call.method, call.path)[0][0]?.[0]
+    if (route === undefined) return NOT_FOUND
     const { dialect, hook } = route
-    app.on(hook.method, hook.path, async ({ req: { raw } }) => {
-      // Hono answers HEAD by way of GET.
-      if (raw.method !== hook.method) return notFound()
-      const started = performance.now()
-      const header = (name: string) => raw.headers.get(name) ?? undefined
-      if (!route.knows(header)) {
-        metrics.callersRefused.inc({ listener: 'hooks' })
-        log({ event: 'caller-refused', dialect: dialect.name, hook: hook.name })
-        return respond({ status: 401, body: { status: 401, title: 'unauthorized' } }, { connection: 'close' })
-      }
-      const reply = await answered(route, raw, started, pace, { log, metrics })
-      metrics.answerSeconds.observe(
-        { dialect: dialect.name, hook: hook.name },
-        (performance.now() - started) / 1_000,
-      )
-      return reply
-    })
+    if (!route.knows(call.header)) {
+      metrics.callersRefused.inc({ listener: 'hooks' })
+      log({ event: 'caller-refused', dialect: dialect.name, hook: hook.name })
+      return UNAUTHORIZED
+    }
+    const answer = await answered(route, call, started, pace, { log, metrics })
+    metrics.answerSeconds.observe(
+      { dialect: dialect.name, hook: hook.name },
+      (performance.now() - started) / 1_000,
+    )
+    return answer
   }
-  app.notFound(() => notFound())
-  // Unreachable by way of a hook. Whatever gets here is told to nobody: messages quote their input.
-  app.onError((error) => {
-    log({ event: 'crash', code: errorCode(error) })
-    return respond({ status: 503, body: { status: 503, title: new Failure('internal').message } })
-  })
-  return app
+  return async (call) => {
+    try {
+      return await answerTo(call)
+    } catch (error) {
+      // Unreachable by way of a hook. Whatever gets here is told to nobody: messages quote their input.
+      log({ event: 'crash', code: errorCode(error) })
+      return CRASHED
+    }
+  }
 }
 
 async function answered(
   route: HookRoute,
-  request: Request,
+  call: Call,
   started: number,
   pace: { lastAnswer: number },
-  { log, metrics }: { log: Log; metrics: Metrics },
-): Promise<Response> {
+  { log, metrics }: Surroundings,
+): Promise<Answer> {
   const { dialect, hook } = route
   const deadline = started + dialect.answerWithin
   try {
-    const reply = await within(deadline, route.answer(request, deadline), () =>
+    const reply = await within(deadline, route.answer(call, deadline), () =>
       tooLate(pace.lastAnswer, 'deadline'),
     )
     pace.lastAnswer = performance.now()
-    return respond(reply)
+    return answerOf(reply)
   } catch (error) {
     const failure = error instanceof Failure ? error : new Failure('internal', { detail: errorCode(error) })
     const reply = dialect.failure(failure, hook)
@@ -71,7 +74,7 @@ async function answered(
       millis: Math.round(performance.now() - started),
     })
     // What is left of a body that was not read to its end is not read for the next request either.
-    return respond(reply, failure.status === 413 || failure.status === 415 ? { connection: 'close' } : {})
+    return answerOf(reply, failure.status === 413 || failure.status === 415 ? CLOSE : {})
   }
 }
 
@@ -88,16 +91,18 @@ async function within<Value>(deadline: number, work: Promise<Value>, failure: ()
   }
 }
 
-/** The same bytes for every path, every method and every dialect that is off. */
-function notFound(): Response {
-  return respond({ status: 404, body: { status: 404, title: 'not found' } })
-}
+const CLOSE = { connection: 'close' }
+const COMMON_HEADERS = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' }
 
-function respond({ status, body }: Reply, headers: Readonly<Record<string, string>> = {}): Response {
-  const common = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff', ...headers }
-  if (body === undefined) return new Response(null, { status, headers: common })
-  return new Response(JSON.stringify(body), {
-    status,
-    headers: { 'content-type': 'application/json', ...common },
-  })
+/** The same bytes for every path, every method and every dialect that is off. */
+const NOT_FOUND = answerOf({ status: 404, body: { status: 404, title: 'not found' } })
+/** Before anything of the body is read, so the connection is of no further use. */
+const UNAUTHORIZED = answerOf({ status: 401, body: { status: 401, title: 'unauthorized' } }, CLOSE)
+
+const CRASHED = answerOf({ status: 503, body: { status: 503, title: new Failure('internal').message } })
+
+function answerOf({ status, body }: Reply, more: Readonly<Record<string, string>> = {}): Answer {
+  const headers = { ...COMMON_HEADERS, ...more }
+  if (body === undefined) return { status, headers }
+  return { status, headers: { 'content-type': 'application/json', ...headers }, body: JSON.stringify(body) }
 }

@@ -79,6 +79,12 @@ export const settings = {
     purpose:
       'A file of lines `COHORT = scheme, scheme`, with at most five schemes or recipes and `*` for every other cohort: what bare digests are tried as whose rows name no scheme. They are recorded as `candidates`. Set it for `load` and `sync` too.',
   },
+  PASSWORD_FORMS: {
+    read: formList,
+    default: 'as-sent',
+    purpose:
+      'Comma-separated: `as-sent`, `nfc`, `nfkc`. In which Unicode forms a password is tried, in this order, until one matches. A form counts only where its bytes differ, so passwords in ASCII never cost more; another one may cost a check for each form. For a store that normalised what it hashed.',
+  },
   ALLOW_PLAINTEXT: {
     read: oneOf('off', 'on'),
     default: 'off',
@@ -89,6 +95,12 @@ export const settings = {
     read: whole(1, 64),
     default: 'cores',
     purpose: 'Threads that check passwords.',
+  },
+  CHECK_MEMORY_MIB: {
+    read: whole(64, 65_536),
+    default: '512',
+    purpose:
+      'What the Argon2 and scrypt checks that run at the same time may take together. A hash that needs more is `too-costly`. Set it for `load` and `sync` too.',
   },
   THROTTLE_REFUSALS: {
     read: whole(1, 1000),
@@ -155,6 +167,10 @@ export interface HashSettings {
   readonly plaintext: boolean
   /** Text of CANDIDATE_SCHEMES_FILE. */
   readonly candidates: string
+  /** Bytes that running checks may take together. */
+  readonly memory: number
+  /** The Unicode forms of a password that are tried, in this order. */
+  readonly forms: readonly PasswordForm[]
 }
 
 export interface Config {
@@ -221,6 +237,8 @@ export function readConfig(environment: Environment, embeddedUrl?: string): Conf
       secrets: complete.HASH_SECRETS_DIR,
       plaintext: complete.ALLOW_PLAINTEXT === 'on',
       candidates: complete.CANDIDATE_SCHEMES_FILE,
+      memory: complete.CHECK_MEMORY_MIB * 2 ** 20,
+      forms: complete.PASSWORD_FORMS,
     },
     checkThreads: complete.CHECK_THREADS,
     refusalLimit: complete.THROTTLE_REFUSALS,
@@ -260,8 +278,10 @@ export function readHashSettings(environment: Environment): HashSettings {
   const secrets = reader.read('HASH_SECRETS_DIR') ?? new Map()
   const plaintext = reader.read('ALLOW_PLAINTEXT') === 'on'
   const candidates = reader.read('CANDIDATE_SCHEMES_FILE') ?? ''
+  const memory = (reader.read('CHECK_MEMORY_MIB') ?? 0) * 2 ** 20
+  const forms = reader.read('PASSWORD_FORMS') ?? ['as-sent']
   reader.finish()
-  return { recipes, secrets, plaintext, candidates }
+  return { recipes, secrets, plaintext, candidates, memory, forms }
 }
 
 /** @param made values that we made ourselves and that therefore stand in no environment */
@@ -337,6 +357,20 @@ function list(shortest: number): (text: string) => readonly string[] {
       throw new Misfit(`a list of values of ${shortest} characters or more each`)
     return items
   }
+}
+
+/** As in `hashes/password-forms.ts`. */
+export type PasswordForm = 'as-sent' | 'nfc' | 'nfkc'
+
+function formList(text: string): readonly PasswordForm[] {
+  const form = oneOf('as-sent', 'nfc', 'nfkc')
+  return text.split(',').map((word) => {
+    try {
+      return form(word.trim())
+    } catch {
+      throw new Misfit('a comma-separated list of as-sent, nfc and nfkc')
+    }
+  })
 }
 
 function oneOf<const Word extends string>(...words: readonly Word[]): (text: string) => Word {

@@ -61,6 +61,22 @@ export interface Attempt {
   readonly requestId: string | null
   /** Moment on the monotonic clock (`performance.now()`) after which nobody listens for the answer. */
   readonly deadline: number
+  readonly caller?: Caller
+}
+
+/** Who waits for an answer, and may hang up. */
+export interface Caller {
+  hasGone(): boolean
+  /** Calls `act` when the caller hangs up, at most once. The result makes that undone. */
+  onceGone(act: () => void): () => void
+}
+
+/** Who wants to know whether a password is right. */
+export interface Asker {
+  /** Whose password it is. Many checks of one subject do not keep those of others waiting. */
+  readonly subject?: string
+  /** A check that has not begun is not done once the caller has gone. */
+  readonly caller?: Caller | undefined
 }
 
 /**

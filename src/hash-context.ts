@@ -5,10 +5,11 @@ import { RecipesFileError, readRecipesFile } from './hashes/recipes-file.ts'
 
 /** The operator's recipes, secrets, permission and candidates, for whatever reads stored hashes. Throws ConfigError. */
 export function hashContextOf(settings: HashSettings): HashContext {
-  const { secrets, plaintext } = settings
+  const { secrets, plaintext, memory, forms } = settings
   try {
     const recipes = readRecipesFile(settings.recipes)
-    return { recipes, secrets, plaintext, candidates: readCandidatesFile(settings.candidates, recipes) }
+    const candidates = readCandidatesFile(settings.candidates, recipes)
+    return { recipes, secrets, plaintext, candidates, memory, forms }
   } catch (error) {
     if (error instanceof CandidatesFileError)
       throw new ConfigError(`wrong settings:\n  CANDIDATE_SCHEMES_FILE, ${error.message}`)

@@ -1,8 +1,29 @@
-import type { Server } from 'node:http'
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
-import { createAdaptorServer } from '@hono/node-server'
 import type { Address } from './config.ts'
+import type { Caller } from './domain.ts'
+import { Failure } from './errors.ts'
+
+/** One HTTP request. */
+export interface Call extends Caller {
+  readonly method: string
+  /** As it was sent: nothing is decoded, and the query is left out. */
+  readonly path: string
+  readonly header: (name: string) => string | undefined
+  /** The whole body. Throws Failure `too-large` above `most` bytes, `bad-request` when it does not arrive whole. */
+  body(most: number): Promise<Buffer>
+}
+
+/** What is sent back. `body` undefined: none at all. */
+export interface Answer {
+  readonly status: number
+  readonly headers: Readonly<Record<string, string>>
+  readonly body?: string | undefined
+}
+
+/** Must not throw: what does is answered 500, without a word. */
+export type Handler = (call: Call) => Promise<Answer>
 
 export interface ListenerOptions {
   readonly address: Address
@@ -20,12 +41,10 @@ export interface Listener {
   close(limit: number): Promise<void>
 }
 
-type Fetch = (request: Request) => Response | Promise<Response>
-
 /** An HTTP server with every limit set: the defaults of Node let a slow sender live for minutes. */
-export async function listen(fetch: Fetch, options: ListenerOptions): Promise<Listener> {
+export async function listen(handler: Handler, options: ListenerOptions): Promise<Listener> {
   let closing = false
-  const serverOptions = {
+  const limits = {
     headersTimeout: options.headersWithin,
     requestTimeout: options.requestWithin,
     // How often the two limits above are looked at. The default makes a limit of 2 s strike after 30.
@@ -36,20 +55,19 @@ export async function listen(fetch: Fetch, options: ListenerOptions): Promise<Li
     requireHostHeader: true,
     insecureHTTPParser: false,
   }
-  const server = createAdaptorServer({
-    fetch: async (request) => {
-      const response = await fetch(request)
-      if (closing) response.headers.set('connection', 'close')
-      return response
-    },
-    overrideGlobalObjects: false,
-    ...(options.tls === undefined
-      ? { serverOptions }
-      : {
-          createServer: createTlsServer,
-          serverOptions: { ...serverOptions, ...options.tls, minVersion: 'TLSv1.2' },
-        }),
-  }) as Server
+  const respond = async (incoming: IncomingMessage, outgoing: ServerResponse) => {
+    const { status, headers, body } = await handler(callOf(incoming, outgoing)).catch(() => BROKEN)
+    // The caller may have gone, and then nobody is there to be answered.
+    if (outgoing.destroyed) return
+    if (closing) outgoing.setHeader('connection', 'close')
+    if (body === undefined) outgoing.writeHead(status, headers).end()
+    // Headers and a text together are one write, a buffer would be two.
+    else outgoing.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body) }).end(body)
+  }
+  const server: Server =
+    options.tls === undefined
+      ? createServer(limits, respond)
+      : createTlsServer({ ...limits, ...options.tls, minVersion: 'TLSv1.2' }, respond)
   server.maxConnections = options.maxConnections
   server.maxHeadersCount = 64
   server.maxRequestsPerSocket = 1_000
@@ -73,4 +91,65 @@ export async function listen(fetch: Fetch, options: ListenerOptions): Promise<Li
         setTimeout(() => server.closeAllConnections(), limit).unref()
       }),
   }
+}
+
+/** Serves what takes the requests of the Fetch standard and never reads a body. */
+export function fetchHandler(fetch: (request: Request) => Response | Promise<Response>): Handler {
+  return async ({ method, path, header }) => {
+    const authorization = header('authorization')
+    const request = new Request(`http://admin${path}`, {
+      method,
+      headers: authorization === undefined ? {} : { authorization },
+    })
+    const response = await fetch(request)
+    return {
+      status: response.status,
+      headers: Object.fromEntries(response.headers),
+      body: await response.text(),
+    }
+  }
+}
+
+const BROKEN: Answer = { status: 500, headers: {} }
+
+function callOf(incoming: IncomingMessage, outgoing: ServerResponse): Call {
+  const { method = '', url = '', headers } = incoming
+  return {
+    method,
+    // RFC 9112, section 3.2.2: a server takes the absolute form too.
+    path: url.replace(/^https?:\/\/[^/?]*/i, '').split('?', 1)[0] ?? '',
+    header: (name) => {
+      const value = headers[name]
+      return Array.isArray(value) ? value.join(', ') : value
+    },
+    body: (most) => readBytes(incoming, most),
+    hasGone: () => outgoing.destroyed,
+    onceGone: (act) => {
+      outgoing.once('close', act)
+      return () => outgoing.off('close', act)
+    },
+  }
+}
+
+/** Counts while it reads, because a chunked body announces no length. */
+function readBytes(incoming: IncomingMessage, most: number): Promise<Buffer> {
+  return new Promise((read, failed) => {
+    const parts: Buffer[] = []
+    let length = 0
+    const settle = (act: () => void) => {
+      incoming.off('data', take).off('end', whole).off('close', broken)
+      act()
+      for (const part of parts) part.fill(0)
+    }
+    const take = (part: Buffer) => {
+      length += part.length
+      parts.push(part)
+      if (length > most) settle(() => failed(new Failure('too-large')))
+    }
+    const whole = () => settle(() => read(Buffer.concat(parts)))
+    // The caller went away, or was too slow.
+    const broken = () =>
+      settle(() => failed(new Failure('bad-request', { detail: 'body-incomplete', fields: ['body'] })))
+    incoming.on('data', take).on('end', whole).on('close', broken)
+  })
 }

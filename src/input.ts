@@ -14,11 +14,11 @@ export function lookupName(login: string): string | null {
 }
 
 /**
- * The password's UTF-8 bytes as they were typed, or undefined for one that no legacy system can have accepted: empty, with
- * NUL (where C programs stop reading and others do not), not valid Unicode, or over 4 KiB.
+ * The password's UTF-8 bytes as they were typed, or undefined for one that no legacy system can have accepted: empty, not
+ * valid Unicode, or over 4 KiB. Whether a NUL is one of its bytes is a question of the scheme.
  */
 export function usablePassword(password: string): Uint8Array | undefined {
-  if (password === '' || password.includes('\0') || !isWellFormed(password)) return undefined
+  if (password === '' || !isWellFormed(password)) return undefined
   const bytes = Buffer.from(password, 'utf8')
   return bytes.length > LONGEST_PASSWORD ? undefined : bytes
 }

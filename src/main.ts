@@ -1,26 +1,29 @@
 import { createAdminApp } from './admin/app.ts'
 import { createHooksApp } from './app.ts'
-import { createChecker } from './checker/checker.ts'
+import { type CheckerEvents, createChecker } from './checker/checker.ts'
 import type { Config, DatabaseAccount } from './config.ts'
 import { type Database, openDatabase } from './db/client.ts'
 import { readCounts } from './db/counts.ts'
 import { readHistories } from './db/history.ts'
-import { newestMigration, SchemaError } from './db/migrate.ts'
+import { checkSchema, SchemaError } from './db/migrate.ts'
 import { commonScheme, confirmUsers, outcomeRecorder, schemaVersion } from './db/outcomes.ts'
 import { userFinder } from './db/users.ts'
 import { dialects } from './dialects/index.ts'
 import { errorCode } from './errors.ts'
 import { hashContextOf } from './hash-context.ts'
+import { argon2Libraries } from './hashes/argon2-library.ts'
+import { schemesOf } from './hashes/candidates.ts'
 import { classify } from './hashes/classify.ts'
 import type { HashContext } from './hashes/context.ts'
 import { exampleStored, readHash } from './hashes/index.ts'
+import { lanesWork } from './hashes/lanes.ts'
 import type { Application } from './hooks/admit.ts'
 import { createDecoys } from './hooks/decoy.ts'
 import { createDiagnosis, type Diagnosis } from './hooks/diagnose.ts'
 import { createGate } from './hooks/gate.ts'
 import type { VerdictRecord } from './hooks/judge.ts'
 import { hookRoutes } from './hooks/routes.ts'
-import { type Listener, listen } from './http.ts'
+import { fetchHandler, type Listener, listen } from './http.ts'
 import { lookupName } from './input.ts'
 import type { Log } from './log.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
@@ -41,22 +44,29 @@ const COMMON_SCHEME_EVERY_MS = 60_000
 /** Wires everything and listens. Throws SchemaError when the database is not at this program's schema. */
 export async function startService(config: Config, log: Log): Promise<Service> {
   for (const warning of config.warnings) log({ event: 'setting', warning })
+  if (!lanesWork()) log({ event: 'lanes-off' })
   const metrics = createMetrics()
   const hooksDatabase = open('hooks', config.hooksDatabase, 8, log)
   const adminDatabase = open('admin', config.adminDatabase, 2, log)
   const context = hashContextOf(config.hashes)
-  const checker = createChecker({ threads: config.checkThreads, context })
+  const checker = createChecker({
+    threads: config.checkThreads,
+    context,
+    events: checkerEvents(metrics, log),
+  })
   const endAll = async () => {
     await checker.close()
     await Promise.all([hooksDatabase.end(), adminDatabase.end()])
   }
   try {
-    await Promise.all([checkSchema(hooksDatabase), checkSchema(adminDatabase), checker.ready()])
+    await Promise.all([checkAccount(hooksDatabase), checkAccount(adminDatabase), checker.ready()])
   } catch (error) {
     await endAll()
     throw error
   }
-  metrics.checksWaiting(() => checker.queued())
+  metrics.watchChecker(checker)
+  const [argon2Library = null] = await argon2Libraries()
+  if (argon2Library !== 'node-rs') log({ event: 'argon2-library', library: argon2Library })
 
   const decoys = createDecoys(
     (scheme) => exampleStored(scheme, context),
@@ -75,10 +85,10 @@ export async function startService(config: Config, log: Log): Promise<Service> {
 
   const find = userFinder(hooksDatabase, config.refusalWindowSeconds)
   const propose = outcomeRecorder(hooksDatabase, config.refusalLimit, config.refusalWindowSeconds)
-  const check: typeof checker.check = async (stored, password, deadline) => {
+  const check: typeof checker.check = async (...question) => {
     const end = metrics.checkSeconds.startTimer()
     try {
-      return await checker.check(stored, password, deadline)
+      return await checker.check(...question)
     } finally {
       end()
     }
@@ -128,9 +138,9 @@ export async function startService(config: Config, log: Log): Promise<Service> {
   let stopping = false
   const bound: Listener[] = []
   // An address that is taken must end the process, and threads and connections would keep it alive.
-  const bind: typeof listen = async (fetch, options) => {
+  const bind: typeof listen = async (handler, options) => {
     try {
-      const listener = await listen(fetch, options)
+      const listener = await listen(handler, options)
       bound.push(listener)
       return listener
     } catch (error) {
@@ -140,7 +150,7 @@ export async function startService(config: Config, log: Log): Promise<Service> {
       throw error
     }
   }
-  const hooks = await bind(createHooksApp(routes, { log, metrics }).fetch, {
+  const hooks = await bind(createHooksApp(routes, { log, metrics }), {
     address: config.hooksListen,
     tls: config.tls,
     headersWithin: 2_000,
@@ -148,17 +158,19 @@ export async function startService(config: Config, log: Log): Promise<Service> {
     maxConnections: 2_048,
   })
   const admin = await bind(
-    createAdminApp({
-      tokens: config.adminTokens,
-      counts: async () => ({
-        ...(await readCounts(adminDatabase)),
-        ...(diagnosis && { mismatchVariants: diagnosis.counts() }),
-      }),
-      histories: (name) => readHistories(adminDatabase, name),
-      ready: async () => !stopping && (await canAnswer(hooksDatabase, checker, decoys.current())),
-      log,
-      metrics,
-    }).fetch,
+    fetchHandler(
+      createAdminApp({
+        tokens: config.adminTokens,
+        counts: async () => ({
+          ...(await readCounts(adminDatabase)),
+          ...(diagnosis && { mismatchVariants: diagnosis.counts() }),
+        }),
+        histories: (name) => readHistories(adminDatabase, name),
+        ready: async () => !stopping && (await canAnswer(hooksDatabase, checker, decoys.current())),
+        log,
+        metrics,
+      }).fetch,
+    ),
     { address: config.adminListen, headersWithin: 5_000, requestWithin: 15_000, maxConnections: 32 },
   )
   const active = [...config.hookSecrets.keys()]
@@ -185,6 +197,22 @@ export async function startService(config: Config, log: Log): Promise<Service> {
   }
 }
 
+function checkerEvents(metrics: Metrics, log: Log): CheckerEvents {
+  return {
+    ran: (scheme, predicted, taken, company) => {
+      const labels = { scheme: metrics.schemeLabel(scheme), checks: company }
+      metrics.checkRunSeconds.observe(labels, taken / 1_000)
+      metrics.checkPredictedSeconds.set(labels, predicted / 1_000)
+    },
+    waited: (millis) => metrics.checkWaitSeconds.observe(millis / 1_000),
+    shed: (scheme) => metrics.checksShed.inc({ scheme: metrics.schemeLabel(scheme) }),
+    threadLost: (reason) => {
+      metrics.threadsLost.inc({ reason })
+      log({ event: 'thread-lost', reason })
+    },
+  }
+}
+
 function diagnosisOf(
   { diagnosePerMinute }: Config,
   context: HashContext,
@@ -195,6 +223,7 @@ function diagnosisOf(
   return createDiagnosis({
     perMinute: diagnosePerMinute,
     read: (stored) => readHash(stored, context),
+    schemesOf: (stored) => schemesOf(stored, context),
     count: (scheme, variant) => counter.inc({ scheme, variant }),
   })
 }
@@ -210,20 +239,18 @@ function open(pool: 'hooks' | 'admin', { url, role }: DatabaseAccount, max: numb
   })
 }
 
-/** `serve` runs on its own schema alone; an older one lacks functions, and a newer one may have changed them. */
-async function checkSchema(database: Database): Promise<void> {
-  const newest = await newestMigration()
-  const version = await schemaVersion(database).catch((error: unknown) => {
+async function checkAccount(database: Database): Promise<void> {
+  try {
+    await checkSchema(database)
+  } catch (error) {
+    if (error instanceof SchemaError) throw error
     const code = errorCode(error)
-    // undefined function, undefined schema, undefined table
-    if (['42883', '3F000', '42P01'].includes(code)) return null
-    if (code === '42501')
-      throw new SchemaError('the database account lacks the role carryover_hooks or carryover_admin')
-    throw new SchemaError(`the database cannot be used (${code})`)
-  })
-  if (version === null || version < newest)
-    throw new SchemaError('the database has an older schema: run `carryover migrate`')
-  if (version > newest) throw new SchemaError('the database has a newer schema than this program: update it')
+    throw new SchemaError(
+      code === '42501'
+        ? 'the database account lacks the role carryover_hooks or carryover_admin'
+        : `the database cannot be used (${code})`,
+    )
+  }
 }
 
 /** A query and a check, each within a second. */

@@ -1,5 +1,19 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 
+/** Recipes come from rows and could be many; metric labels must not be. */
+const MOST_RECIPE_LABELS = 50
+
+/** The label of a scheme: its name, or its recipe unless there are too many of them. */
+export function schemeLabels(most: number): (scheme: string) => string {
+  const recipes = new Set<string>()
+  return (scheme) => {
+    if (!scheme.includes('(') || recipes.has(scheme)) return scheme
+    if (recipes.size >= most) return 'other'
+    recipes.add(scheme)
+    return scheme
+  }
+}
+
 /** Labels come from our own fixed words and from registered names, never from input. */
 export function createMetrics() {
   const registry = new Registry()
@@ -69,15 +83,59 @@ export function createMetrics() {
         labelNames: ['scheme', 'variant'],
         registers,
       }),
-    checksWaiting: (waiting: () => number) =>
-      new Gauge({
-        name: 'carryover_checks_waiting',
-        help: 'Checks that wait for a thread.',
-        registers,
-        collect() {
-          this.set(waiting())
+    checkWaitSeconds: new Histogram({
+      name: 'carryover_check_wait_seconds',
+      help: 'Waiting for a thread.',
+      buckets: [0.001, 0.005, 0.025, 0.1, 0.2, 0.4, 0.8, 1.6, 2.4],
+      registers,
+    }),
+    checkRunSeconds: new Histogram({
+      name: 'carryover_check_run_seconds',
+      help: 'One call of a thread, which may do several checks of one kind together.',
+      labelNames: ['scheme', 'checks'],
+      buckets: [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6],
+      registers,
+    }),
+    checkPredictedSeconds: new Gauge({
+      name: 'carryover_check_predicted_seconds',
+      help: 'What the newest call of a thread was expected to take.',
+      labelNames: ['scheme', 'checks'],
+      registers,
+    }),
+    checksShed: new Counter({
+      name: 'carryover_checks_shed_total',
+      help: 'Checks refused because they could not be done in time.',
+      labelNames: ['scheme'],
+      registers,
+    }),
+    threadsLost: new Counter({
+      name: 'carryover_threads_lost_total',
+      help: 'Threads that ended or hung during a check, and were replaced.',
+      labelNames: ['reason'],
+      registers,
+    }),
+    schemeLabel: schemeLabels(MOST_RECIPE_LABELS),
+    /** What is read when the metrics are asked for. */
+    watchChecker: ({ queued, busy, memory }: Record<'queued' | 'busy' | 'memory', () => number>) => {
+      const gauges = {
+        carryover_checks_waiting: { help: 'Checks that wait for a thread.', read: queued },
+        carryover_threads_busy: { help: 'Threads that check at this moment.', read: busy },
+        carryover_check_memory_bytes: {
+          help: 'Memory of the Argon2 and scrypt checks that run at this moment.',
+          read: memory,
         },
-      }),
+      }
+      for (const [name, { help, read }] of Object.entries(gauges)) {
+        new Gauge({
+          name,
+          help,
+          registers,
+          collect() {
+            this.set(read())
+          },
+        })
+      }
+    },
   }
 }
 

@@ -10,6 +10,7 @@ import { createDecoys } from '../src/hooks/decoy.ts'
 import { createGate } from '../src/hooks/gate.ts'
 import { type Flows, hookRoutes } from '../src/hooks/routes.ts'
 import { createMetrics } from '../src/metrics.ts'
+import { requester } from './helpers/calls.ts'
 import { logBook, passwordImport, SECOND_SECRET, SECRET } from './helpers/service.ts'
 
 const CANARY = 'Canary-pa55word'
@@ -57,14 +58,14 @@ function surface(
     confirm: { confirm: async (notices) => notices.map(() => 'confirmed') },
     ...more,
   }
-  const app = createHooksApp(hookRoutes(known, secrets, flows), { log, metrics })
+  const request = requester(createHooksApp(hookRoutes(known, secrets, flows), { log, metrics }))
   const post = (body: unknown, headers: Record<string, string> = {}, path = '/okta/password-import') =>
-    app.request(path, {
+    request(path, {
       method: 'POST',
       headers: { authorization: SECRET, 'content-type': 'application/json', ...headers },
       body: typeof body === 'string' || body instanceof Uint8Array ? (body as string) : JSON.stringify(body),
     })
-  return { app, post, events, metrics }
+  return { request, post, events, metrics }
 }
 
 const question = passwordImport('ann', 'right')
@@ -88,7 +89,7 @@ test.each([
 ])(
   'a stranger with $title gets 401, the same bytes, and no body of theirs is read',
   async ({ authorization }) => {
-    const { app, events, metrics } = surface()
+    const { request, events, metrics } = surface()
     let read = false
     const body = new ReadableStream(
       {
@@ -99,7 +100,7 @@ test.each([
       },
       { highWaterMark: 0 },
     )
-    const response = await app.request('/okta/password-import', {
+    const response = await request('/okta/password-import', {
       method: 'POST',
       headers: { authorization },
       body,
@@ -130,23 +131,23 @@ test.each([
   ['GET', '/healthz'],
   ['GET', '/counts'],
 ])('%s %s is 404 with the same bytes as everything unknown', async (method, path) => {
-  const response = await surface().app.request(path, { method, headers: { authorization: SECRET } })
+  const response = await surface().request(path, { method, headers: { authorization: SECRET } })
   expect([response.status, await response.text()]).toEqual([404, '{"status":404,"title":"not found"}'])
 })
 
 test('HEAD is not answered by way of GET', async () => {
-  const response = await surface().app.request('/okta/events', {
+  const response = await surface().request('/okta/events', {
     method: 'HEAD',
     headers: { authorization: SECRET },
   })
-  expect([response.status, await response.text()]).toEqual([404, ''])
+  expect(response.status).toBe(404)
 })
 
 test('the secret of one dialect is useless for another', async () => {
   const hook = okta.hooks[0]
   if (hook === undefined) throw new Error('okta has hooks')
   const other: Dialect = { ...okta, name: 'other', hooks: [{ ...hook, path: '/other/password-import' }] }
-  const { app } = surface(
+  const { request } = surface(
     {},
     new Map([
       ['okta', [SECRET]],
@@ -155,7 +156,7 @@ test('the secret of one dialect is useless for another', async () => {
     [okta, other],
   )
   const call = (path: string, authorization: string) =>
-    app.request(path, {
+    request(path, {
       method: 'POST',
       headers: { authorization, 'content-type': 'application/json' },
       body: JSON.stringify(question),

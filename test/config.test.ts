@@ -54,6 +54,20 @@ test('accounts that are narrow already are not narrowed', () => {
   ])
 })
 
+test.for([
+  { text: undefined, forms: ['as-sent'] },
+  { text: 'as-sent, nfc,nfkc', forms: ['as-sent', 'nfc', 'nfkc'] },
+  { text: 'nfc', forms: ['nfc'] },
+])('the forms of a password: $text', ({ text, forms }) => {
+  expect(readConfig({ ...complete, PASSWORD_FORMS: text }).hashes.forms).toEqual(forms)
+})
+
+test.for(['nfd', 'as-sent,', 'NFC'])('%s is no list of forms', (text) => {
+  expect(() => readConfig({ ...complete, PASSWORD_FORMS: text })).toThrow(
+    'PASSWORD_FORMS must be a comma-separated list of as-sent, nfc and nfkc',
+  )
+})
+
 test('plain text is compared only when it is allowed, and the start warns of it', () => {
   const config = readConfig({ ...complete, ALLOW_PLAINTEXT: 'on' })
   expect(config.hashes.plaintext).toBe(true)

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { settings } from '../src/config.ts'
-import { MOST_MILLIS } from '../src/hashes/recipe.ts'
+import { MOST_MILLIS } from '../src/hashes/recipe-compile.ts'
 import { digests } from '../src/hashes/recipe-functions.ts'
 import { detectionRows, detectionTotals } from './helpers/detection-page.ts'
 import {
@@ -10,6 +10,7 @@ import {
   schemeRows,
   unknownNames,
   vectorsInAll,
+  withoutNul,
 } from './helpers/schemes-page.ts'
 
 // These pages are made here. After a change: npx vitest run test/docs.test.ts -u
@@ -61,22 +62,35 @@ lists schemes to try for its cohort.
 
 What cannot be told from the stored string is said in \`hash_scheme\` as an expression:
 
-- \`$pass\` the password as typed, \`$salt\` the column \`salt\`, \`$login\` and \`$id\` of the row
+- \`$pass\` the password as sent, \`$salt\` the column \`salt\`, \`$login\` and \`$id\` of the row
 - \`$salt2\`: a recipe that uses it takes the column \`salt\` for two, \`$salt\` before the first colon and \`$salt2\` after it
 - \`$pepper\` the secret of that name, \`$secret_NAME\` any other one
 - \`'text'\` in single quotes, with \`\\'\` \`\\\\\` \`\\0\` \`\\n\` \`\\r\` \`\\t\`; \`.\` joins bytes
 - \`${[...digests.keys()].join(' ')}\` give raw bytes; \`hmac_sha256(key, text)\` and its siblings likewise
-- \`hex HEX b64 unhex unb64 utf16le utf16be latin1 lower upper trim\`, \`substr(x, from, length)\`
+- \`hex HEX b64 unhex unb64\`; \`lower upper\` of ASCII letters; \`trim\` as PHP's; \`substr(x, from, length)\`
+- \`utf16le utf16be latin1 cp1252 cp437 cp850\` for text in another encoding: what has no place in it cannot be in such a store.
+  Windows and PHP mean \`cp1252\` where they say ISO 8859-1
+- \`nfc nfkc saslprep\` for text in a Unicode form; \`PASSWORD_FORMS\` tries forms for every scheme
 - \`repeat(n, step, x)\` makes x and takes the step n more times. The step is the name of a digest, or a recipe over \`$_\`, the
   value so far: \`repeat(4999, sha512($_.$pass.'{'.$salt.'}'), sha512($pass.'{'.$salt.'}'))\` is Symfony's, of 5,000 rounds
 - \`pbkdf2_sha256(password, salt, rounds, length)\` and its siblings, \`scrypt(password, salt, n, r, p, length)\`
-- \`bcrypt(x)\` and \`argon2(x)\` around a whole recipe: \`password_hash\` is an ordinary bcrypt or Argon2 string, of x in place of
-  the password: \`bcrypt(hex(sha256($pass)))\`, \`bcrypt($pass.$pepper)\`, \`bcrypt(lower($login).$pass)\`. Every byte of x counts, except
-  that \`$2y$\` ends at the first NUL, as PHP's does
+- the name of any scheme of the table that is not a recipe itself, around a whole recipe: \`password_hash\` is an ordinary string of
+  that scheme, of x in place of the password: \`bcrypt(hex(sha256($pass)))\`, \`bcrypt($pass.$pepper)\`,
+  \`sha512crypt(latin1($pass))\`, \`phpass(latin1(trim($pass)))\`, \`descrypt(upper($pass))\`. The bounds of that scheme stay. A name
+  that a digest has as well means the digest; \`plaintext\` cannot stand there
+
+A NUL in a password is a byte like any other where the origin of the hash takes it for one: digests, HMAC, PBKDF2, scrypt, Argon2
+and what PHP, Java, .NET, Python and Ruby make of them. Where it ends the password (crypt(3), bcrypt, devices in C) a password with
+a NUL is a mismatch, after the work of a check. Behind a recipe, what is given to such a scheme ends at its first NUL, so that
+\`sha512crypt(sha256($pass))\` is what C makes of it; bcrypt counts every byte, as JavaScript, Python, Rust and Go do, except for \`$2y$\`,
+which is PHP's and ends there. A NUL that was typed is a mismatch there, unless a digest takes it first. bcrypt reads 72 bytes and no more.
+
+No password with a NUL is taken for: ${withoutNul()}.
 
 A recipe may take ${MOST_MILLIS.typical / 1000} s on one core, and repeat a million times. A file of lines \`name = recipe\` gives recipes names of
 their own for \`hash_scheme\`; lines that start with \`#\` are comments.
 
+An empty cell of the column \`salt\` is the empty salt; \`\\N\`, \`NULL\`, JSON's null and a file without the column are none.
 A salt that is kept as hex or base64 is decoded by the recipe: \`sha256(unhex($salt).$pass)\`, \`sha1(unb64($salt).$pass)\`. The
 result is compared with \`password_hash\` as hex in any case, or as base64 with or without padding, told by its length.
 

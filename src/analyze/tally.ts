@@ -3,7 +3,7 @@ import type { Defect, StoredHash } from '../domain.ts'
 import type { Classified } from '../hashes/classify.ts'
 import { parametersOf, roundedMillis } from './cost.ts'
 import { type Told, toldBy } from './told.ts'
-import { algorithmOf, isUnsalted, saysPlaintext, type Weakness, weaknessesOf } from './weak.ts'
+import { algorithmOf, saysPlaintext, type Weakness, weaknessesOf } from './weak.ts'
 
 /** Rows that are alike in everything that is reported. */
 export interface Cell {
@@ -39,7 +39,7 @@ const MOST_CELLS = 10_000
 const OTHERS = '(others)'
 
 /** Stands for the algorithm of rows that say so and are not read. */
-const PLAINTEXT = 'plaintext'
+const PLAINTEXT = 'plaintext' satisfies Weakness
 
 /** Nothing is stored in these rows that could be shared. */
 const NO_HASH: ReadonlySet<Defect> = new Set(['missing', 'locked-marker'])
@@ -107,10 +107,15 @@ function amongOthers(kind: Kind): Kind {
 
 function newCell({ algorithm, ...kind }: Kind): Cell {
   const known = kind.defect === null && kind.scheme !== OTHERS
+  const weak: readonly Weakness[] = known
+    ? weaknessesOf({ ...kind, algorithm })
+    : algorithm === PLAINTEXT
+      ? [PLAINTEXT]
+      : []
   return {
     ...kind,
-    weak: known ? weaknessesOf({ ...kind, algorithm }) : algorithm === PLAINTEXT ? [PLAINTEXT] : [],
-    unsalted: known && isUnsalted(kind.scheme),
+    weak,
+    unsalted: weak.includes('unsalted'),
     rows: 0,
     hashShared: 0,
     saltShared: 0,

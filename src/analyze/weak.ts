@@ -1,5 +1,7 @@
 import type { Classified } from '../hashes/classify.ts'
+import { formatAround } from '../hashes/index.ts'
 import { digests } from '../hashes/recipe-functions.ts'
+import { DES, INSIDE, ITERATED, OLD_DIGESTS, REVERSIBLE, UNSALTED } from './families.ts'
 
 /** What makes a store easy to break once it has been stolen, and what that means. */
 export const weaknesses = {
@@ -10,6 +12,9 @@ export const weaknesses = {
   'md5-or-sha1':
     'one graphics card tries thousands of millions of MD5 or SHA-1 (MD4 is faster still) a second; a salt does not change that',
   'bcrypt-cost': 'bcrypt below cost 8 is at least four times as fast to guess as cost 10, the usual least',
+  'pbkdf2-cost':
+    'PBKDF2 with less than a quarter of the rounds that OWASP names (1,300,000 of SHA-1, 600,000 of SHA-256, 210,000 of SHA-512)',
+  des: 'DES has keys of 56 bits: one graphics card tries hundreds of millions a second, and no password of eight characters holds',
   'argon2-cost':
     'Argon2 below the least that OWASP names (m=47104 t=1, m=19456 t=2, m=12288 t=3, m=9216 t=4 or m=7168 t=5)',
 } as const
@@ -24,69 +29,17 @@ const LEAST_BCRYPT_COST = 8
 /** OWASP Password Storage Cheat Sheet: KiB for one pass, two, and so on. */
 const LEAST_KIBIBYTES = [47_104, 19_456, 12_288, 9_216, 7_168]
 
-/** Families without salt whose names do not begin with `raw-`. `postgres-md5` and Oracle's take the login as one. */
-const UNSALTED: ReadonlySet<string> = new Set([
-  'half-md5',
-  'plain-md4',
-  'ldap-md5',
-  'ldap-sha',
-  'ldap-sha224',
-  'ldap-sha256',
-  'ldap-sha384',
-  'ldap-sha512',
-  'lmhash',
-  'lm-half',
-  'nthash',
-  'nthash-3',
-  'mysql323',
-  'mysql41',
-  'cisco-pix',
-  'cisco-type4',
-  'cram-md5',
-  'mediawiki-a',
-  'peoplesoft',
-  'umbraco-hmacsha1',
-])
-
-/** Cisco type 7 is the password under a key that everybody knows. */
-const REVERSIBLE: ReadonlySet<string> = new Set(['cisco-type7'])
-
-/** Families of MD4, MD5 or SHA-1 whose names do not say so. */
-const OLD_DIGESTS: ReadonlySet<string> = new Set([
-  ...[
-    'ldap-sha',
-    'ldap-ssha',
-    'ldap-smd5',
-    'nthash',
-    'nthash-3',
-    'msdcc',
-    'mysql41',
-    'oracle11',
-    'oracle11-s',
-  ],
-  ...['vbulletin', 'mybb-ipb', 'smf', 'punbb', 'phps', 'prestashop', 'oscommerce', 'opencart', 'empirecms'],
-  ...[
-    'wbb3',
-    'redmine',
-    'rails-restful-auth',
-    'cisco-pix',
-    'cisco-asa',
-    'htdigest',
-    'skype',
-    'sap-b',
-    'sap-g',
-  ],
-  ...[
-    'mediawiki-a',
-    'mediawiki-b',
-    'peoplesoft',
-    'umbraco-hmacsha1',
-    'unb-kmd5',
-    'serv-u',
-    'citrix-netscaler',
-  ],
-  ...['fortigate', 'juniper-netscreen', 'arubaos', 'passwap-md5salted'],
-])
+/** A quarter of what the OWASP Password Storage Cheat Sheet names; those without a figure count as their like. */
+const LEAST_SHA1_ROUNDS = 325_000
+const LEAST_SHA256_ROUNDS = 150_000
+const LEAST_SHA512_ROUNDS = 52_500
+const LEAST_ROUNDS: Readonly<Record<string, number>> = {
+  md4: LEAST_SHA1_ROUNDS,
+  md5: LEAST_SHA1_ROUNDS,
+  sha1: LEAST_SHA1_ROUNDS,
+  sha224: LEAST_SHA256_ROUNDS,
+  sha256: LEAST_SHA256_ROUNDS,
+}
 
 const OLD_DIGEST = /(?:^|[^a-z0-9])s?(?:md4|md5|sha-?1)(?:$|[^a-z0-9])/i
 const PLAINTEXT = /^(?:plaintext|plain|cleartext|noop)$/i
@@ -108,9 +61,10 @@ export function weaknessesOf({
   if (PLAINTEXT.test(scheme)) return ['plaintext']
   if (REVERSIBLE.has(scheme)) return ['reversible']
   const found: Weakness[] = []
-  if (isUnsalted(scheme)) found.push('unsalted')
-  const old = OLD_DIGESTS.has(scheme) || OLD_DIGEST.test(withoutTexts(scheme)) || OLD_DIGEST.test(algorithm)
-  if (old && millis < FEW_DIGESTS_MILLIS) found.push('md5-or-sha1')
+  if (isUnsalted(scheme) || /\bunsalted\b/.test(algorithm)) found.push('unsalted')
+  if (isOfOldDigest(scheme, algorithm) && millis < FEW_DIGESTS_MILLIS) found.push('md5-or-sha1')
+  if (DES.has(scheme) || /\bdes\b/.test(algorithm)) found.push('des')
+  if (hasFewRounds(scheme, algorithm)) found.push('pbkdf2-cost')
   const cost = /^cost (\d+)$/.exec(parameters)?.[1]
   if (cost !== undefined && Number(cost) < LEAST_BCRYPT_COST) found.push('bcrypt-cost')
   const [, m, t] = /^m=(\d+), t=(\d+)/.exec(parameters) ?? []
@@ -129,14 +83,34 @@ export function saysPlaintext({
   return PLAINTEXT.test(scheme?.trim() ?? '') || PLAINTEXT_PREFIX.test(encoded ?? '')
 }
 
-/** Where one family holds several digests its strings begin with the digest's name: `md5$salt$...`. */
-export function algorithmOf(classified: Extract<Classified, { usable: true }>): string {
-  return /^(?:md4|md5|sha1)(?=\$)/i.exec(classified.read.decoy.encoded ?? '')?.[0] ?? ''
+/** What its string says besides its scheme, as `md5 unsalted` or `pbkdf2 sha1 27500`; empty: nothing. */
+export function algorithmOf({ scheme, read }: Extract<Classified, { usable: true }>): string {
+  if (read.pbkdf2) return `pbkdf2 ${read.pbkdf2.digest} ${read.pbkdf2.iterations}`
+  return INSIDE.get(scheme)?.(read.decoy.encoded ?? '') ?? ''
 }
 
-/** A recipe is unsalted that uses nothing of the row but the password. */
-export function isUnsalted(scheme: string): boolean {
-  if (scheme.includes('(')) return !/\$(?:salt2?|login|id)\b/.test(withoutTexts(scheme))
+function isOfOldDigest(scheme: string, algorithm: string): boolean {
+  if (ROUNDS_INSIDE.test(algorithm) || ITERATED.has(scheme)) return false
+  return OLD_DIGESTS.has(scheme) || OLD_DIGEST.test(withoutTexts(scheme)) || OLD_DIGEST.test(algorithm)
+}
+
+const ROUNDS_IN_RECIPE = /\bpbkdf2_([a-z0-9_]+)\(.*?,\s*(\d+)\s*,\s*\d+\s*\)/
+const ROUNDS_INSIDE = /^pbkdf2 (\S+) (\d+)$/
+
+function hasFewRounds(scheme: string, algorithm: string): boolean {
+  const found = ROUNDS_INSIDE.exec(algorithm) ?? ROUNDS_IN_RECIPE.exec(withoutTexts(scheme))
+  const [, digest, rounds] = found ?? []
+  if (digest === undefined) return false
+  return Number(rounds) < (LEAST_ROUNDS[digest] ?? LEAST_SHA512_ROUNDS)
+}
+
+/** A recipe is unsalted that uses nothing of the row but the password, and has no format with a salt around it. */
+function isUnsalted(scheme: string): boolean {
+  if (scheme.includes('(')) {
+    const around = formatAround(scheme.slice(0, scheme.indexOf('(')))
+    if (around && !isUnsalted(around.name)) return false
+    return !/\$(?:salt2?|login|id)\b/.test(withoutTexts(scheme))
+  }
   return digests.has(scheme) || UNSALTED.has(scheme) || scheme.startsWith('raw-')
 }
 

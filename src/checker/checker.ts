@@ -1,18 +1,23 @@
 import { performance } from 'node:perf_hooks'
-import type { StoredHash } from '../domain.ts'
+import type { Asker, StoredHash } from '../domain.ts'
 import { Failure } from '../errors.ts'
+import type { Argon2Library } from '../hashes/argon2-library.ts'
+import { argon2Libraries } from '../hashes/argon2-library.ts'
 import type { HashContext } from '../hashes/context.ts'
 import { NO_CONTEXT } from '../hashes/context.ts'
 import type { ReadHash } from '../hashes/format.ts'
 import { HashError } from '../hashes/format.ts'
 import { readHash } from '../hashes/index.ts'
-import { argon2Loads } from './argon2-loads.ts'
+import { matchesInForms } from '../hashes/password-forms.ts'
 import { createEstimates } from './estimates.ts'
 import { asFailure } from './failure.ts'
-import { createPool, ownMemory } from './pool.ts'
+import { createPool, ownMemory, type Work } from './pool.ts'
+import { threadStarter } from './thread.ts'
 
 /** A check that takes less would cost more to hand over than to do. */
 const INLINE_MILLIS = 1
+/** Bytes that running checks may hold together, where the context does not say. */
+const DEFAULT_MEMORY = 512 * 2 ** 20
 
 export interface Checker {
   /**
@@ -20,13 +25,24 @@ export interface Checker {
    * Failure `overloaded` as soon as the answer would come after `deadline`, a moment of `performance.now()`;
    * Failure `unavailable` when it could not be found out.
    */
-  check(stored: StoredHash, password: Uint8Array, deadline: number): Promise<boolean>
+  check(stored: StoredHash, password: Uint8Array, deadline: number, asker?: Asker): Promise<boolean>
   /** Resolves when every thread is up; throws Failure `unavailable` when one does not come up. */
   ready(): Promise<void>
   /** Ends the threads. Whatever has not been answered by then is Failure `unavailable`. */
   close(): Promise<void>
   queued(): number
   busy(): number
+  /** Bytes that running checks hold outside of JavaScript. */
+  memory(): number
+}
+
+/** Told what happens, for metrics and the log. Milliseconds. */
+export interface CheckerEvents {
+  ran?(scheme: string, predicted: number, taken: number, company: number): void
+  waited?(millis: number): void
+  /** Refused, because it could not be done in time. */
+  shed?(scheme: string): void
+  threadLost?(reason: 'crashed' | 'overran'): void
 }
 
 export interface CheckerOptions {
@@ -34,69 +50,104 @@ export interface CheckerOptions {
   readonly threads: number
   /** The operator's recipes and secrets, for the threads as for this one. */
   readonly context?: HashContext
+  readonly events?: CheckerEvents
   /** Another script for the threads, for tests of crashes. */
   readonly script?: URL
-  /** Another finding about the native module, for tests without it. */
-  readonly argon2Loads?: () => Promise<boolean>
+  /** Another finding about the libraries of Argon2, for tests without them. */
+  readonly argon2Libraries?: () => Promise<readonly Argon2Library[]>
 }
 
 export function createChecker({
   threads,
   context = NO_CONTEXT,
+  events = {},
   script,
-  argon2Loads: probe = argon2Loads,
+  argon2Libraries: probe = argon2Libraries,
 }: CheckerOptions): Checker {
   const estimates = createEstimates()
-  const argon2Works = probe()
-  const pool = createPool(threads, context, script)
+  const argon2 = probe()
+  const pool = createPool({
+    threads,
+    memory: context.memory ?? DEFAULT_MEMORY,
+    estimates,
+    start: threadStarter(context, script),
+    events: {
+      ran: ({ scheme }, company, predicted, taken) => events.ran?.(scheme, predicted, taken, company),
+      waited: (millis) => events.waited?.(millis),
+      threadLost: (reason) => events.threadLost?.(reason),
+    },
+  })
 
-  async function onThread(hash: ReadHash, stored: StoredHash, password: Uint8Array, deadline: number) {
-    const { scheme, millis } = hash
-    const estimate = estimates.of(scheme, millis)
-    const wait = pool.wait()
-    if (performance.now() + wait + estimate > deadline) {
-      if (wait === 0) estimates.doubt(scheme)
-      throw new Failure('overloaded')
+  async function onThread(work: Work): Promise<boolean> {
+    const { wait, work: own } = pool.forecast(work)
+    if (performance.now() + wait + own > work.deadline) {
+      if (wait === 0) estimates.doubt(work.cost)
+      throw new Failure('overloaded', { detail: 'forecast' })
     }
-    const answer = await pool.run({ stored, password, deadline, estimate })
-    switch (answer.kind) {
+    const finding = await pool.run(work)
+    switch (finding.kind) {
       case 'verdict':
-        estimates.learn(scheme, millis, answer.millis)
-        return answer.matches
+        return finding.matches
       case 'unusable':
-        throw new HashError(answer.defect, 'the thread could not read the hash')
+        throw new HashError(finding.defect, 'the thread could not read the hash')
       case 'failure':
-        throw new Failure(answer.code, { detail: answer.detail })
+        throw new Failure(finding.code, { detail: finding.detail })
+    }
+  }
+
+  async function run(hash: ReadHash, work: Work): Promise<boolean> {
+    try {
+      return hash.millis < INLINE_MILLIS ? await inline(hash, work, context) : await onThread(work)
+    } catch (error) {
+      if (error instanceof Failure && error.code === 'overloaded') events.shed?.(hash.scheme)
+      throw error
     }
   }
 
   return {
-    check: async (stored, password, deadline) => {
+    check: async (stored, password, deadline, { subject = '', caller } = {}) => {
       const hash = readHash(stored, context)
       const own = ownMemory(password)
       try {
-        if (hash.native === 'argon2' && !(await argon2Works))
+        // No other check waits for the finding.
+        const libraries = hash.native === 'argon2' ? await argon2 : []
+        if (hash.native === 'argon2' && libraries.length === 0)
           throw new Failure('unavailable', { detail: 'argon2-native' })
-        return hash.millis < INLINE_MILLIS
-          ? await inline(hash, own, deadline)
-          : await onThread(hash, stored, own, deadline)
+        return await run(hash, {
+          stored,
+          password: own,
+          deadline,
+          subject,
+          caller,
+          argon2: libraries,
+          ...demandOf(hash),
+        })
       } finally {
         own.fill(0)
       }
     },
     ready: async () => {
-      await Promise.all([pool.ready(), argon2Works])
+      await Promise.all([pool.ready(), argon2])
     },
     close: pool.close,
     queued: pool.queued,
     busy: pool.busy,
+    memory: pool.memory,
   }
 }
 
-async function inline(hash: ReadHash, password: Uint8Array, deadline: number): Promise<boolean> {
+function demandOf({ scheme, millis, memory = 0, lane }: ReadHash): Pick<Work, 'cost' | 'most' | 'memory'> {
+  return { cost: { kind: lane?.kind ?? scheme, scheme, millis }, most: lane?.most ?? 1, memory }
+}
+
+async function inline(
+  hash: ReadHash,
+  { password, deadline }: Work,
+  { forms }: HashContext,
+): Promise<boolean> {
   if (performance.now() > deadline) throw new Failure('overloaded')
   try {
-    return await hash.matches(password)
+    return await matchesInForms(hash, password, forms)
   } catch (error) {
     throw asFailure(error)
   }

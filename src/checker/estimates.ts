@@ -3,36 +3,63 @@ const WEIGHT = 0.2
 /** One check that was held up for long must not make every later one look impossible. */
 const FASTEST = 0.1
 const SLOWEST = 10
-/** Schemes are few; recipes come from rows and could be many. */
-const KEPT_SCHEMES = 256
+/** Kinds are few; recipes come from rows and could be many. */
+const KEPT_KINDS = 256
+/** What several checks in one call take, as a multiple of one alone, until it has been seen. */
+const COMPANY = [1, 1.05, 1.2, 1.55]
+
+/** Checks that cost the same. */
+export interface Cost {
+  readonly scheme: string
+  /** What is learned is learned for a kind: a scheme, or a scheme and its cost. */
+  readonly kind: string
+  /** Milliseconds of one check alone, as its format says. */
+  readonly millis: number
+}
 
 /** How long checks really take here, as a multiple of what their format says. */
 export interface Estimates {
-  of(scheme: string, millis: number): number
-  learn(scheme: string, millis: number, taken: number): void
-  /** Comes nearer to what the format says. A scheme that is always refused would teach nothing otherwise. */
-  doubt(scheme: string): void
+  /** Milliseconds. @param company how many checks run in one call */
+  of(cost: Cost, company?: number): number
+  learn(cost: Cost, company: number, taken: number): void
+  /** What is assumed of kinds that have not been seen. */
+  calibrate(slowness: number): void
+  /** Comes nearer to what is assumed. A kind that is always refused would teach nothing otherwise. */
+  doubt(cost: Cost): void
 }
 
 export function createEstimates(): Estimates {
   const ratios = new Map<string, number>()
-  const ratio = (scheme: string) => ratios.get(scheme) ?? 1
+  let assumed = 1
 
-  function keep(scheme: string, value: number): void {
-    ratios.delete(scheme)
+  const keyOf = (kind: string, company: number) => `${company} ${kind}`
+  const ratio = (kind: string, company: number): number =>
+    ratios.get(keyOf(kind, company)) ??
+    (company === 1 ? assumed : ratio(kind, 1) * (COMPANY[company - 1] ?? company))
+
+  function keep(key: string, value: number): void {
+    ratios.delete(key)
     const [oldest] = ratios.keys()
-    if (ratios.size >= KEPT_SCHEMES && oldest !== undefined) ratios.delete(oldest)
-    ratios.set(scheme, value)
+    if (ratios.size >= KEPT_KINDS && oldest !== undefined) ratios.delete(oldest)
+    ratios.set(key, value)
   }
 
   return {
-    of: (scheme, millis) => ratio(scheme) * millis,
-    learn: (scheme, millis, taken) => {
+    of: ({ kind, millis }, company = 1) => ratio(kind, company) * millis,
+    learn: ({ kind, millis }, company, taken) => {
       const seen = Math.min(SLOWEST, Math.max(FASTEST, taken / millis))
-      keep(scheme, (1 - WEIGHT) * ratio(scheme) + WEIGHT * seen)
+      keep(keyOf(kind, company), (1 - WEIGHT) * ratio(kind, company) + WEIGHT * seen)
     },
-    doubt: (scheme) => {
-      if (ratio(scheme) > 1) keep(scheme, (ratio(scheme) + 1) / 2)
+    calibrate: (slowness) => {
+      assumed = Math.min(SLOWEST, Math.max(FASTEST, slowness))
+    },
+    doubt: ({ kind }) => {
+      for (let company = 1; company <= COMPANY.length; company += 1) {
+        const key = keyOf(kind, company)
+        const kept = ratios.get(key)
+        const plain = assumed * (COMPANY[company - 1] ?? company)
+        if (kept !== undefined && kept > plain) ratios.set(key, (kept + plain) / 2)
+      }
     },
   }
 }

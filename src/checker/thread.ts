@@ -1,8 +1,7 @@
 import { Worker } from 'node:worker_threads'
-import type { HashContext } from '../hashes/context.ts'
-import type { Answer, Question } from './messages.ts'
+import type { Answer, Finding, Question } from './messages.ts'
 
-/** What the JavaScript of a check may take. Argon2's own memory is outside, and bounded by its format. */
+/** What the JavaScript of a check may take. Argon2's own memory is outside, and bounded by the checker. */
 const LIMITS = { maxOldGenerationSizeMb: 96, maxYoungGenerationSizeMb: 16, stackSizeMb: 4 }
 
 /** Node 20 cannot load TypeScript, so tests that run the source use the compiled thread. */
@@ -15,35 +14,43 @@ export interface Thread {
   stop(): Promise<void>
 }
 
-export type Answered = Exclude<Answer, { kind: 'ready' }>
-
 export interface ThreadEvents {
-  ready(): void
-  answered(answer: Answered): void
+  ready(slowness: number): void
+  /** Milliseconds for all checks of the question together. */
+  answered(findings: readonly Finding[], millis: number): void
   /** The thread is gone, by a crash or by `stop`. */
   ended(): void
 }
 
-export function startThread(events: ThreadEvents, context: HashContext, script: URL = SCRIPT): Thread {
-  // Threads need neither the arguments nor the environment of the process; of its secrets only those of recipes.
-  const worker = new Worker(script, {
-    resourceLimits: LIMITS,
-    env: {},
-    argv: [],
-    execArgv: [],
-    workerData: context,
-  })
-  worker.on('message', (answer: Answer) => {
-    if (answer.kind === 'ready') events.ready()
-    else events.answered(answer)
-  })
-  // Without a listener the error of a thread would end the process; what matters of it is that the thread exits.
-  worker.on('error', () => {})
-  worker.on('exit', () => events.ended())
-  return {
-    ask: (question) => worker.postMessage(question, [question.password.buffer]),
-    stop: async () => {
-      await worker.terminate()
-    },
+export type StartThread = (events: ThreadEvents) => Thread
+
+/** @param data what the thread needs to read stored hashes */
+export function threadStarter(data: unknown, script: URL = SCRIPT): StartThread {
+  return (events) => {
+    // Threads need neither the arguments nor the environment of the process; of its secrets only those of recipes.
+    const worker = new Worker(script, {
+      resourceLimits: LIMITS,
+      env: {},
+      argv: [],
+      execArgv: [],
+      workerData: data,
+    })
+    worker.on('message', (answer: Answer) => {
+      if (answer.kind === 'ready') events.ready(answer.slowness)
+      else events.answered(answer.findings, answer.millis)
+    })
+    // Without a listener the error of a thread would end the process; what matters of it is that the thread exits.
+    worker.on('error', () => {})
+    worker.on('exit', () => events.ended())
+    return {
+      ask: (question) =>
+        worker.postMessage(
+          question,
+          question.checks.map(({ password }) => password.buffer),
+        ),
+      stop: async () => {
+        await worker.terminate()
+      },
+    }
   }
 }

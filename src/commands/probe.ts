@@ -1,8 +1,7 @@
 import { type Checker, createChecker } from '../checker/checker.ts'
 import { readDatabaseUrl, readHashSettings } from '../config.ts'
 import type { Database } from '../db/client.ts'
-import { newestMigration, SchemaError } from '../db/migrate.ts'
-import { schemaVersion } from '../db/outcomes.ts'
+import { checkSchema } from '../db/migrate.ts'
 import { recordProbes } from '../db/probes.ts'
 import { userFinder } from '../db/users.ts'
 import type { LegacyUser, VerdictKind } from '../domain.ts'
@@ -52,6 +51,7 @@ Exit 0 if every account matched as it is declared, 1 otherwise.`,
     const context = hashContextOf(readHashSettings(io.env))
     const pairs = await readPairs(positionals[0] ?? '', io)
     return withDatabase(url, async (database): Promise<ExitCode> => {
+      // Before any work, so that its result can be kept.
       await checkSchema(database)
       const probed = await probeAll(pairs, database, { most, slowMillis: SLOW_MILLIS }, context, io)
       const groups = await groupsOf(probed, context)
@@ -66,17 +66,6 @@ function wholeNumber(text: string): number {
   const number = /^\d{1,9}$/.test(text) ? Number(text) : 0
   if (number < 1) throw new UsageError('--most must be a whole number from 1')
   return number
-}
-
-/** Before any work, so that its result can be kept. */
-async function checkSchema(database: Database): Promise<void> {
-  const version = await schemaVersion(database).catch((error: unknown) => {
-    // undefined function, undefined schema
-    if (['42883', '3F000'].includes(errorCode(error))) return null
-    throw error
-  })
-  if (version === null || version < (await newestMigration()))
-    throw new SchemaError('the database has an older schema: run `carryover migrate`')
 }
 
 /** One pair and what became of it. */

@@ -6,7 +6,8 @@ import { drizzle } from 'drizzle-orm/node-postgres'
 import { migrate } from 'drizzle-orm/node-postgres/migrator'
 import type pg from 'pg'
 import { errorCode } from '../errors.ts'
-import { connectOwner } from './client.ts'
+import { connectOwner, type Database } from './client.ts'
+import { schemaVersion } from './outcomes.ts'
 import { legacyUsers } from './schema.ts'
 
 /** migrations/ stands beside both src/ and dist/. */
@@ -38,8 +39,20 @@ export async function migrateDatabase(connectionString: string): Promise<void> {
   }
 }
 
-/** What `serve` compares with `carryover.schema_version()`. */
-export async function newestMigration(): Promise<number> {
+/** Throws SchemaError unless the database is at this program's schema: others lack functions, or have changed them. */
+export async function checkSchema(database: Database): Promise<void> {
+  const version = await schemaVersion(database).catch((error: unknown) => {
+    // undefined function, undefined schema, undefined table
+    if (['42883', '3F000', '42P01'].includes(errorCode(error))) return null
+    throw error
+  })
+  const newest = await newestMigration()
+  if (version === null || version < newest)
+    throw new SchemaError('the database has an older schema: run `carryover migrate`')
+  if (version > newest) throw new SchemaError('the database has a newer schema than this program: update it')
+}
+
+async function newestMigration(): Promise<number> {
   const journal: { entries: { when: number }[] } = JSON.parse(
     await readFile(join(MIGRATIONS, 'meta', '_journal.json'), 'utf8'),
   )

@@ -1,6 +1,7 @@
 import type pg from 'pg'
 import type { StoredHash } from '../domain.ts'
 import { connectOwner } from './client.ts'
+import { type CopiedHash, cohortIn, hashIn } from './copied.ts'
 import {
   addCounts,
   addToLedger,
@@ -28,15 +29,6 @@ export interface SyncSummary {
   readonly forgotten: number
   /** False: asked to stop. What was done so far holds. */
   readonly complete: boolean
-}
-
-interface CopiedUser {
-  readonly id: string
-  readonly login: string | null
-  readonly password_hash: string | null
-  readonly hash_scheme: string | null
-  readonly salt: string | null
-  readonly cohort: string | null
 }
 
 /** Rows of a transaction: a fifth of a second, during which sign-ins wait for the rows that change at most. */
@@ -70,7 +62,7 @@ async function sync(client: pg.Client, deps: SyncDeps): Promise<SyncSummary> {
   const total = { users: 0, added: 0, reclassified: 0, forgotten: 0 }
   for (let after: string | null = null; ; ) {
     if (deps.stop.aborted) return { ...total, complete: false }
-    const users: CopiedUser[] = await inTransaction(client, async () => {
+    const users: CopiedHash[] = await inTransaction(client, async () => {
       const chunk = await nextUsers(client, after)
       if (chunk.length > 0) {
         const changed = await classifyChunk(client, chunk, deps)
@@ -106,8 +98,8 @@ async function inTransaction<Result>(client: pg.Client, work: () => Promise<Resu
   }
 }
 
-async function nextUsers(client: pg.Client, after: string | null): Promise<CopiedUser[]> {
-  const { rows } = await client.query<CopiedUser>(
+async function nextUsers(client: pg.Client, after: string | null): Promise<CopiedHash[]> {
+  const { rows } = await client.query<CopiedHash>(
     `select id, login, password_hash, hash_scheme, salt, cohort from legacy.users
     where id is not null and ($1::text is null or id > $1) order by id limit ${CHUNK}`,
     [after],
@@ -115,17 +107,8 @@ async function nextUsers(client: pg.Client, after: string | null): Promise<Copie
   return rows
 }
 
-async function classifyChunk(client: pg.Client, chunk: readonly CopiedUser[], deps: SyncDeps) {
-  const kinds = chunk.map((user) =>
-    deps.classify({
-      encoded: user.password_hash,
-      scheme: user.hash_scheme,
-      salt: user.salt,
-      login: user.login ?? '',
-      id: user.id,
-      cohort: user.cohort ?? 'default',
-    }),
-  )
+async function classifyChunk(client: pg.Client, chunk: readonly CopiedHash[], deps: SyncDeps) {
+  const kinds = chunk.map((user) => deps.classify(hashIn(user)))
   await client.query('truncate pg_temp.sync_chunk')
   await client.query(
     `insert into pg_temp.sync_chunk
@@ -133,7 +116,7 @@ async function classifyChunk(client: pg.Client, chunk: readonly CopiedUser[], de
     from unnest($1::text[], $2::text[], $3::text[], $4::boolean[]) as c (id, cohort, scheme, usable)`,
     [
       chunk.map(({ id }) => id),
-      chunk.map(({ cohort }) => cohort ?? 'default'),
+      chunk.map(cohortIn),
       kinds.map(({ scheme }) => scheme),
       kinds.map(({ usable }) => usable),
     ],

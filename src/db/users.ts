@@ -1,19 +1,15 @@
 import type { LegacyUser, MigrationState, UserStatus } from '../domain.ts'
 import { batched } from './batch.ts'
 import type { Database } from './client.ts'
+import { type CopiedHash, cohortIn, hashIn } from './copied.ts'
 
-interface FoundRow {
+interface FoundRow extends Omit<CopiedHash, 'id'> {
   place: string
   matches: number
   refusals: number
   id: string | null
-  login: string | null
   email: string | null
-  password_hash: string | null
-  hash_scheme: string | null
-  salt: string | null
   status: string | null
-  cohort: string | null
   profile: Record<string, unknown> | null
   state: MigrationState
   migrated_at: Date | null
@@ -52,16 +48,9 @@ function userIn(row: FoundRow): LegacyUser | null {
     id: row.id,
     login: row.login,
     email: row.email,
-    hash: {
-      encoded: row.password_hash,
-      scheme: row.hash_scheme,
-      salt: row.salt,
-      login: row.login,
-      id: row.id,
-      cohort: row.cohort ?? 'default',
-    },
+    hash: hashIn({ ...row, id: row.id }),
     status: statusIn(row.status),
-    cohort: row.cohort ?? 'default',
+    cohort: cohortIn(row),
     profile: row.profile ?? {},
     state: row.state,
     migratedAt: row.migrated_at,

@@ -1,19 +1,15 @@
-import { pbkdf2Sync } from 'node:crypto'
 import { affordable, ceilings, ceilingWords } from './ceilings.ts'
 import { crypt64, sameBytes, selfContained } from './crypt64.ts'
 import type { Family, ReadHash } from './format.ts'
-import { HashError } from './format.ts'
+import { derivationDigests, derivedKeyHash, malformed, pbkdf2 } from './key-derivation.ts'
 import { md5CryptDigest } from './md5-crypt.ts'
 
-const SMD5_MILLIS = 1.1
+const SMD5_MILLIS = 0.15
 
 const SMD5 = /^\{smd5\}([\x21-\x23\x25-\x7e]{0,8})\$([./0-9A-Za-z]{21}[./01])$/
 const SSHA = /^\{ssha(1|256|512)\}(\d\d)\$([\x21-\x23\x25-\x7e]{1,32})\$([./0-9A-Za-z]{26,86})$/
-const VARIANTS = {
-  1: { digest: 'sha1', bytes: 20, millis: 0.0003 },
-  256: { digest: 'sha256', bytes: 32, millis: 0.0004 },
-  512: { digest: 'sha512', bytes: 64, millis: 0.0006 },
-} as const
+const DIGESTS = { 1: 'sha1', 256: 'sha256', 512: 'sha512' } as const
+type Digest = (typeof DIGESTS)[keyof typeof DIGESTS]
 
 /** `/etc/security/passwd` of AIX, in lower case: others write other things behind the same braces. */
 export const aix: Family = {
@@ -30,7 +26,7 @@ export const aix: Family = {
 function readSmd5(encoded: string): ReadHash {
   const [, salt, digest] = SMD5.exec(encoded) ?? []
   if (salt === undefined || digest === undefined)
-    throw new HashError('malformed', 'behind {smd5} stand a salt and 22 characters of digest')
+    throw malformed('behind {smd5} stand a salt and 22 characters of digest')
   return {
     scheme: 'aix',
     millis: SMD5_MILLIS,
@@ -41,29 +37,35 @@ function readSmd5(encoded: string): ReadHash {
 
 function readSsha(encoded: string): ReadHash {
   const [, bits, log2, salt, digits] = SSHA.exec(encoded) ?? []
-  const variant = variantOf(bits)
-  if (!variant || log2 === undefined || salt === undefined || digits?.length !== lengthOf(variant.bytes)) {
-    throw new HashError('malformed', 'behind {ssha256} stand a cost of two digits, a salt and a digest')
+  const digest = digestOf(bits)
+  if (!digest || log2 === undefined || salt === undefined || digits?.length !== lengthOf(digest)) {
+    throw malformed('behind {ssha256} stand a cost of two digits, a salt and a digest')
   }
   const iterations = 2 ** affordable(Number(log2), ceilings.aix.log2, 'the cost of an AIX hash')
-  const { digest, bytes, millis } = variant
-  return {
+  return derivedKeyHash({
+    nulIsData: false,
     scheme: 'aix',
-    millis: iterations * millis + 0.02,
-    decoy: selfContained(sshaText(bits ?? '', log2)),
-    matches: (password) => sameBytes(digitsOf(pbkdf2Sync(password, salt, iterations, bytes, digest)), digits),
-  }
+    derivation: pbkdf2(digest, iterations, derivationDigests[digest].bytes),
+    salt: Buffer.from(salt),
+    key: Buffer.from(digits),
+    written: () => sshaText(bits ?? '', log2),
+    finished: (derived) => Buffer.from(digitsOf(derived)),
+  })
 }
 
-function variantOf(bits: string | undefined) {
-  return bits === '1' || bits === '256' || bits === '512' ? VARIANTS[bits] : undefined
+function digestOf(bits: string | undefined): Digest | undefined {
+  return bits === '1' || bits === '256' || bits === '512' ? DIGESTS[bits] : undefined
 }
 
 function sshaText(bits: string, log2: string): string {
-  return `{ssha${bits}}${log2}$CarryoverCarryov$${'.'.repeat(lengthOf(variantOf(bits)?.bytes ?? 0))}`
+  return `{ssha${bits}}${log2}$CarryoverCarryov$${'.'.repeat(lengthOf(digestOf(bits) ?? 'sha1'))}`
 }
 
-function lengthOf(bytes: number): number {
+function lengthOf(digest: Digest): number {
+  return charactersOf(derivationDigests[digest].bytes)
+}
+
+function charactersOf(bytes: number): number {
   return Math.ceil((8 * bytes) / 6)
 }
 
@@ -76,5 +78,5 @@ function digitsOf(bytes: Buffer): string {
   bytes.forEach((byte, at) => {
     groups[at - (at % 3) + 2 - (at % 3)] = byte
   })
-  return crypt64(groups).slice(0, lengthOf(bytes.length))
+  return crypt64(groups).slice(0, charactersOf(bytes.length))
 }

@@ -1,32 +1,34 @@
 import { timingSafeEqual } from 'node:crypto'
-import { Failure } from '../errors.ts'
+import { argon2Digest } from './argon2-library.ts'
+import { affordable, type Bounds, ceilings, ceilingWords, isWithin } from './ceilings.ts'
 import { bytesOfBase64, unpadded } from './encodings.ts'
-import type { HashFormat, ReadHash } from './format.ts'
+import type { Family, ReadHash } from './format.ts'
 import { HashError } from './format.ts'
 
-/** Every thread of the checker may hold this much at once: 256 MiB. */
-const MAX_KIBIBYTES = 256 * 1024
-const MAX_PASSES = 10
-const MAX_LANES = 16
 /** The algorithm needs eight blocks a lane. */
 const MIN_KIBIBYTES_PER_LANE = 8
-/** Below 8 bytes of salt the algorithm refuses; below 16 bytes of digest chance would come into reach. */
-const SALT_BYTES = { least: 8, most: 64 }
-const DIGEST_BYTES = { least: 16, most: 64 }
-const DATA_BYTES = { least: 0, most: 64 }
-/** One pass over one KiB on one core of an ordinary server: 64 MiB and 3 passes take about 150 ms. */
-const MILLIS_PER_KIBIBYTE = 0.0008
+/**
+ * One pass over one KiB on one core of an ordinary server: 64 MiB and 3 passes take about 70 ms. Lanes are computed on
+ * as many threads as there are cores, which shortens it only while nothing else is checked.
+ */
+const MILLIS_PER_KIBIBYTE = 0.00035
+/** Several lanes wait for each other four times a pass, on threads that are started for it. */
+const MILLIS_PER_PASS_OF_LANES = 0.2
+/** Only the slower library takes associated data. */
+const MILLIS_PER_KIBIBYTE_WITH_DATA = 0.0008
 
-const TYPES = { argon2d: 0, argon2i: 1, argon2id: 2 } as const
-const VERSIONS: Readonly<Record<string, number>> = { 'v=16': 16, 'v=19': 19 }
+const TYPES = ['argon2d', 'argon2i', 'argon2id'] as const
+const VERSIONS: Readonly<Record<string, 16 | 19>> = { 'v=16': 16, 'v=19': 19 }
 /** Strings from before 2015 name no version. */
 const UNNAMED_VERSION = 16
 const WHOLE = /^\$(argon2(?:id|i|d))(?:\$(v=[^$]*))?\$([^$]+)\$([^$]+)\$([^$]+)$/
 
-export const argon2: HashFormat = {
+export const argon2: Family = {
   name: 'argon2',
-  aliases: Object.keys(TYPES),
-  note: 'argon2id, argon2i and argon2d; at most 256 MiB, 10 passes and 16 lanes',
+  aliases: TYPES,
+  note: 'argon2id, argon2i and argon2d',
+  sources: 'PHP, Node.js, Spring Security, libsodium',
+  ceiling: ceilingWords.argon2,
   example:
     '$argon2id$v=19$m=19456,t=2,p=1$Y2FycnlvdmVyY2Fycnlvdg$WlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlo',
   shape: /^\$argon2(?:id|i|d)\$/,
@@ -44,14 +46,16 @@ function read(encoded: string): ReadHash {
   const found = {
     type,
     version: versionOf(version),
-    ...affordable(readSettings(settings)),
-    salt: boundedBytes(salt, 'the salt', SALT_BYTES),
-    digest: boundedBytes(digest, 'the digest', DIGEST_BYTES),
+    ...costOf(readSettings(settings)),
+    salt: boundedBytes(salt, 'the salt', ceilings.argon2.saltBytes),
+    digest: boundedBytes(digest, 'the digest', ceilings.argon2.digestBytes),
   }
   return {
     scheme: argon2.name,
-    millis: found.kibibytes * found.passes * MILLIS_PER_KIBIBYTE,
+    millis: millisOf(found),
+    memory: found.kibibytes * 1024,
     native: 'argon2',
+    nulIsData: true,
     decoy: { encoded: decoyLike(found), scheme: null, salt: null, login: '', id: '' },
     matches: async (password) => timingSafeEqual(await digestOf(password, found), found.digest),
   }
@@ -65,17 +69,17 @@ interface Cost {
 }
 
 interface Found extends Cost {
-  readonly type: keyof typeof TYPES
-  readonly version: number
+  readonly type: (typeof TYPES)[number]
+  readonly version: 16 | 19
   readonly salt: Buffer
   readonly digest: Buffer
 }
 
-function isType(name: string | undefined): name is keyof typeof TYPES {
-  return name !== undefined && Object.hasOwn(TYPES, name)
+function isType(name: string | undefined): name is (typeof TYPES)[number] {
+  return TYPES.some((type) => type === name)
 }
 
-function versionOf(text: string | undefined): number {
+function versionOf(text: string | undefined): 16 | 19 {
   if (text === undefined) return UNNAMED_VERSION
   const version = Object.hasOwn(VERSIONS, text) ? VERSIONS[text] : undefined
   if (version === undefined) throw new HashError('malformed', 'the version of an Argon2 hash is 16 or 19')
@@ -98,35 +102,36 @@ function readSettings(text: string): ReadonlyMap<string, string> {
   return settings
 }
 
-function affordable(settings: ReadonlyMap<string, string>): Cost {
-  const kibibytes = wholeNumber(settings, 'm', MAX_KIBIBYTES)
-  const passes = wholeNumber(settings, 't', MAX_PASSES)
-  const lanes = wholeNumber(settings, 'p', MAX_LANES)
+function costOf(settings: ReadonlyMap<string, string>): Cost {
+  const kibibytes = wholeNumber(settings, 'm', ceilings.argon2.kibibytes)
+  const passes = wholeNumber(settings, 't', ceilings.argon2.passes)
+  const lanes = wholeNumber(settings, 'p', ceilings.argon2.lanes)
   if (kibibytes < MIN_KIBIBYTES_PER_LANE * lanes) {
     throw new HashError(
       'malformed',
       `the m of an Argon2 hash is at least ${MIN_KIBIBYTES_PER_LANE} times its p`,
     )
   }
-  return { kibibytes, passes, lanes, data: boundedBytes(settings.get('data') ?? '', 'data', DATA_BYTES) }
+  const data = boundedBytes(settings.get('data') ?? '', 'data', ceilings.argon2.dataBytes)
+  const cost = { kibibytes, passes, lanes, data }
+  affordable(millisOf(cost), ceilings.argon2.millis, 'the milliseconds of an Argon2 hash')
+  return cost
 }
 
-function wholeNumber(settings: ReadonlyMap<string, string>, name: string, most: number): number {
+function wholeNumber(settings: ReadonlyMap<string, string>, name: string, bounds: Bounds): number {
   const digits = settings.get(name) ?? ''
   if (!/^[1-9]\d{0,9}$/.test(digits)) {
     throw new HashError('malformed', `the ${name} of an Argon2 hash is a whole number above zero`)
   }
-  const value = Number(digits)
-  if (value > most) throw new HashError('too-costly', `the ${name} of an Argon2 hash may be at most ${most}`)
-  return value
+  return affordable(Number(digits), bounds, `the ${name} of an Argon2 hash`)
 }
 
-function boundedBytes(text: string, name: string, { least, most }: { least: number; most: number }): Buffer {
+function boundedBytes(text: string, name: string, bounds: Bounds): Buffer {
   const bytes = text.includes('=') ? null : bytesOfBase64(text)
-  if (!bytes || bytes.length < least || bytes.length > most) {
+  if (!bytes || !isWithin(bytes.length, bounds)) {
     throw new HashError(
       'malformed',
-      `${name} of an Argon2 hash is base64 without padding, of ${least} to ${most} bytes`,
+      `${name} of an Argon2 hash is base64 without padding, of ${bounds.least} to ${bounds.most} bytes`,
     )
   }
   return bytes
@@ -142,19 +147,13 @@ function base64(bytes: Buffer): string {
   return unpadded(bytes.toString('base64'))
 }
 
-async function digestOf(password: Uint8Array, found: Found): Promise<Buffer> {
-  const { hash } = await nativeModule()
-  return hash(Buffer.from(password.buffer, password.byteOffset, password.length), {
-    raw: true,
-    type: TYPES[found.type],
-    version: found.version,
-    memoryCost: found.kibibytes,
-    timeCost: found.passes,
-    parallelism: found.lanes,
-    salt: found.salt,
-    associatedData: found.data,
-    hashLength: found.digest.length,
-  })
+function digestOf(password: Uint8Array, { digest, ...parameters }: Found): Promise<Buffer> {
+  return argon2Digest(password, { ...parameters, length: digest.length })
+}
+
+function millisOf({ kibibytes, passes, lanes, data }: Cost): number {
+  const perKibibyte = data.length === 0 ? MILLIS_PER_KIBIBYTE : MILLIS_PER_KIBIBYTE_WITH_DATA
+  return passes * (kibibytes * perKibibyte + (lanes > 1 ? MILLIS_PER_PASS_OF_LANES : 0))
 }
 
 /**
@@ -164,25 +163,17 @@ async function digestOf(password: Uint8Array, found: Found): Promise<Buffer> {
 export function sodiumPwhash(
   salt: Buffer,
   { passes, bytes, length }: { readonly passes: number; readonly bytes: number; readonly length: number },
-): { readonly millis: number; digestOf(password: Uint8Array): Promise<Buffer> } {
+): { readonly millis: number; readonly memory: number; digestOf(password: Uint8Array): Promise<Buffer> } {
   const settings = new Map([
     ['m', String(Math.floor(bytes / 1024))],
     ['t', String(passes)],
     ['p', '1'],
   ])
-  const cost = affordable(settings)
+  const cost = costOf(settings)
   const digest = Buffer.alloc(length)
   return {
-    millis: cost.kibibytes * cost.passes * MILLIS_PER_KIBIBYTE,
+    millis: millisOf(cost),
+    memory: cost.kibibytes * 1024,
     digestOf: (password) => digestOf(password, { ...cost, type: 'argon2id', version: 19, salt, digest }),
-  }
-}
-
-/** Loaded by the first check, so that a process without Argon2 hashes never loads native code. */
-async function nativeModule(): Promise<typeof import('argon2')> {
-  try {
-    return await import('argon2')
-  } catch {
-    throw new Failure('unavailable', { detail: 'argon2-native' })
   }
 }

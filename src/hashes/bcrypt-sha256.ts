@@ -28,7 +28,7 @@ function read(encoded: string, stored: StoredHash, context: HashContext): ReadHa
   // Version 2 keys the digest with the salt, as it is written.
   const recipe = type2 === undefined ? 'bcrypt(b64(sha256($pass)))' : 'bcrypt(b64(hmac_sha256($salt,$pass)))'
   const inner = `$${type}$${cost.padStart(2, '0')}$${salt}${digest}`
-  const read = readRecipe(recipe, { ...stored, salt }, inner, context, bcryptSha256.name)
+  const read = readRecipe(recipe, { ...stored, salt }, inner, context, { name: bcryptSha256.name })
   const decoy = read.decoy.encoded ?? ''
   const head = encoded.slice(0, -salt.length - digest.length - 1)
   return {

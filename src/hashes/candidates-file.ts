@@ -1,7 +1,7 @@
 import { CANDIDATES } from './candidates.ts'
 import type { Candidates } from './context.ts'
 import { HashError } from './format.ts'
-import { isSchemeName, schemeName } from './index.ts'
+import { formatAround, isSchemeName, schemeName } from './index.ts'
 import { plaintext } from './plaintext.ts'
 import { variablesOf } from './recipe.ts'
 
@@ -49,7 +49,7 @@ function isCandidate(scheme: string, recipes: ReadonlyMap<string, string>): bool
 function isRecipe(text: string): boolean {
   if (!text.includes('(')) return false
   try {
-    variablesOf(text)
+    variablesOf(text, formatAround)
     return true
   } catch (error) {
     if (error instanceof HashError) return false

@@ -1,8 +1,9 @@
 import type { StoredHash } from '../domain.ts'
 import { affordable, ceilings } from './ceilings.ts'
-import type { Candidates } from './context.ts'
+import type { Candidates, HashContext } from './context.ts'
 import type { ReadHash } from './format.ts'
 import { HashError } from './format.ts'
+import { matchesPassword } from './password-forms.ts'
 
 /** What a hash of several candidate schemes is recorded as. */
 export const CANDIDATES = 'candidates'
@@ -13,6 +14,13 @@ export function candidatesOf(
   candidates: Candidates | undefined,
 ): readonly string[] | undefined {
   return candidates?.get(cohort) ?? candidates?.get('*')
+}
+
+/** What a row may be checked as: what it says, or the candidates of its cohort. The operator's names as their recipes. */
+export function schemesOf(stored: StoredHash, { recipes, candidates }: HashContext): readonly string[] {
+  const declared = stored.scheme?.trim() ?? ''
+  const schemes = declared === '' ? (candidatesOf(stored, candidates) ?? []) : [declared]
+  return schemes.map((scheme) => recipes.get(scheme.toLowerCase()) ?? scheme)
 }
 
 /** One hash that matches when it does under any of these schemes. Those that cannot read the row are left out. */
@@ -26,6 +34,8 @@ export function readCandidates(
     throw new HashError('ambiguous', 'no candidate scheme of the cohort can read this digest')
   const millis = hashes.reduce((sum, hash) => sum + hash.millis, 0)
   affordable(millis, ceilings.check.millis, 'the milliseconds of the candidates of a cohort')
+  // One after the other, so never more than the greatest.
+  const memory = Math.max(...hashes.map((hash) => hash.memory ?? 0))
   const native = hashes.find((hash) => hash.native)?.native
   return {
     scheme: CANDIDATES,
@@ -33,10 +43,12 @@ export function readCandidates(
     // The salt stays, because it decides which schemes can read the row.
     decoy: { ...stored, encoded: decoyDigest(stored.encoded ?? ''), login: '', id: '' },
     ...(native && { native }),
+    ...(memory > 0 && { memory }),
+    nulIsData: true,
     matches: async (password) => {
       let found = false
       // Every one of them, so that the time does not tell which.
-      for (const hash of hashes) if (await hash.matches(password)) found = true
+      for (const hash of hashes) if (await matchesPassword(hash, password)) found = true
       return found
     },
   }

@@ -1,11 +1,9 @@
 import { ceilingWords } from './ceilings.ts'
-import { bytesOfBase64 } from './encodings.ts'
+import { bytesOfBigEndianCrypt64 } from './crypt64.ts'
 import type { Family } from './format.ts'
 import type { Derivation } from './key-derivation.ts'
 import { derivedKeyHash, keyBytes, malformed, pbkdf2, scrypt } from './key-derivation.ts'
 
-const CISCO64 = './0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
-const BASE64 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
 const KEY_BYTES = 32
 const EXAMPLE_KEY = `${'L'.repeat(42)}.`
 
@@ -32,17 +30,12 @@ function ciscoCrypt(name: string, prefix: '$8$' | '$9$', derivation: Derivation)
       }
       return derivedKeyHash({
         scheme: name,
+        nulIsData: false,
         derivation,
         salt: Buffer.from(salt),
-        key: keyBytes(bytesOfCisco64(key), KEY_BYTES),
+        key: keyBytes(bytesOfBigEndianCrypt64(key), KEY_BYTES),
         written: () => `${prefix}carryovercarry$${EXAMPLE_KEY}`,
       })
     },
   }
-}
-
-/** Base64 with the alphabet of crypt, most significant bits first. */
-function bytesOfCisco64(text: string): Buffer | null {
-  const standard = Array.from(text, (sign) => BASE64.charAt(CISCO64.indexOf(sign)))
-  return standard.includes('') ? null : bytesOfBase64(standard.join(''))
 }

@@ -97,6 +97,7 @@ export const contained: readonly Family[] = [
     note: 'the login is the salt',
     sources: 'PostgreSQL up to 13, PgBouncer',
     ceiling: ceilingWords.fixed,
+    nulIsData: false,
     shape: /^md5(?<hash>[0-9a-f]{32})$/i,
     recipes: ['md5($pass.$login)'],
     example: `md5${NOBODYS_MD5}`,

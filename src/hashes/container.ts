@@ -3,6 +3,7 @@ import type { HashContext } from './context.ts'
 import type { Family, ReadHash } from './format.ts'
 import { HashError } from './format.ts'
 import { readRecipe, variablesOf } from './recipe.ts'
+import { withoutLane } from './wrapped.ts'
 
 /** What the named groups of a shape have found. */
 export type Groups = Readonly<Record<string, string | undefined>>
@@ -22,6 +23,8 @@ export interface Contained {
    * that no such hash has.
    */
   readonly recipes: readonly string[] | ((groups: Groups) => string | null)
+  /** For origins in C. */
+  readonly nulIsData?: false
 }
 
 /** A format of the registry whose strings tell themselves, or are known by name alone. */
@@ -44,7 +47,7 @@ export function container(
 
 /** Reads the parts of a stored string and hands them to the recipe. Throws HashError. */
 export function readContained(
-  { name, shape, recipes }: Contained,
+  { name, shape, recipes, nulIsData }: Contained,
   encoded: string,
   stored: StoredHash,
   context: HashContext,
@@ -59,6 +62,7 @@ export function readContained(
     text.startsWith('$') ? (read.decoy.encoded ?? '') : text.replace(/[A-Za-z0-9+/.]/g, 'A')
   return {
     ...read,
+    ...(nulIsData === false && { nulIsData }),
     decoy: {
       encoded: replaced(encoded, shape, constant),
       scheme: name,
@@ -95,7 +99,7 @@ export function readAnyOf(
   const refusals: unknown[] = []
   for (const recipe of recipes) {
     try {
-      readings.push(readRecipe(recipe, stored, hash, context, name))
+      readings.push(readRecipe(recipe, stored, hash, context, { name }))
     } catch (error) {
       refusals.push(error)
     }
@@ -104,7 +108,7 @@ export function readAnyOf(
   if (!first) throw refusals[0]
   if (others.length === 0) return first
   return {
-    ...first,
+    ...withoutLane(first),
     millis: readings.reduce((total, { millis }) => total + millis, 0),
     decoy: { ...first.decoy, salt: readings.find(({ decoy }) => decoy.salt !== null)?.decoy.salt ?? null },
     matches: async (password) => {

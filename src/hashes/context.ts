@@ -1,3 +1,5 @@
+import type { PasswordForm } from './password-forms.ts'
+
 /** What reading a stored hash may need besides the row: the operator's own recipes, and secrets such as a pepper. */
 export interface HashContext {
   /** Recipes by the name that `hash_scheme` gives. */
@@ -8,6 +10,10 @@ export interface HashContext {
   readonly plaintext: boolean
   /** By cohort, `*` for every other one: the schemes of digests whose rows name none. */
   readonly candidates?: Candidates
+  /** Bytes that one check may take outside of JavaScript; none is refused when absent. */
+  readonly memory?: number
+  /** The forms of a password that are tried, one after the other; as it was sent alone when absent. */
+  readonly forms?: readonly PasswordForm[]
 }
 
 export type Candidates = ReadonlyMap<string, readonly string[]>
@@ -23,8 +29,10 @@ export function copiedContext({ secrets, ...rest }: CopiedContext): HashContext 
 }
 
 export interface CopiedContext {
+  readonly memory?: number
   readonly recipes: ReadonlyMap<string, string>
   readonly secrets: ReadonlyMap<string, Uint8Array>
   readonly plaintext: boolean
   readonly candidates?: Candidates
+  readonly forms?: readonly PasswordForm[]
 }

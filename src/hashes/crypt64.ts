@@ -1,5 +1,6 @@
 import { timingSafeEqual } from 'node:crypto'
 import type { StoredHash } from '../domain.ts'
+import { bytesOfBase64 } from './encodings.ts'
 
 /** The digits of crypt(3), in the order of their values. */
 export const CRYPT64 = './0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz'
@@ -26,7 +27,14 @@ export function bigEndianCrypt64(bytes: Uint8Array): string {
   return standard.replace(/./g, (digit) => CRYPT64.charAt(BASE64.indexOf(digit)))
 }
 
-const BASE64 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
+/** The digits of base64, in the order of their values. */
+export const BASE64 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/'
+
+/** Reads what `bigEndianCrypt64` writes; null when it is anything else. */
+export function bytesOfBigEndianCrypt64(text: string): Buffer | null {
+  const standard = Array.from(text, (digit) => BASE64.charAt(CRYPT64.indexOf(digit)))
+  return standard.includes('') ? null : bytesOfBase64(standard.join(''))
+}
 
 /** Compares texts, or bytes, of which one is a secret. */
 export function sameBytes(made: string | Uint8Array, expected: string | Uint8Array): boolean {

@@ -1,8 +1,8 @@
 import { affordable, ceilings, ceilingWords } from './ceilings.ts'
 import { bigEndianCrypt64, numberOfCrypt64, sameBytes, selfContained } from './crypt64.ts'
+import { desEncrypt, desKey } from './des.ts'
 import type { Family } from './format.ts'
 import { HashError } from './format.ts'
-import { desKey, saltedDes } from './salted-des.ts'
 
 /** What is enciphered: crypt(3) starts from a block of zeros. */
 const ZEROS = Buffer.alloc(8)
@@ -41,7 +41,7 @@ export const descrypt: Family = {
 /** The 13 characters of crypt(3). */
 export function desCrypt(password: Uint8Array, salt: string): string {
   const work = { salt: numberOfCrypt64(salt), times: CRYPT_TIMES }
-  return salt + bigEndianCrypt64(saltedDes(desKey(password), ZEROS, work))
+  return salt + bigEndianCrypt64(desEncrypt(desKey(password), ZEROS, work))
 }
 
 const BSDI = new RegExp(`^_([./0-9A-Za-z]{4})([./0-9A-Za-z]{4})(${DIGEST})$`)
@@ -64,7 +64,8 @@ export const bsdiCrypt: Family = {
       scheme: 'bsdi-crypt',
       millis: times * MILLIS_PER_TIME + MILLIS_PER_BLOCK,
       decoy: selfContained(`_${digits}Carr${DECOY_DIGEST}`),
-      matches: (password) => sameBytes(bigEndianCrypt64(saltedDes(foldedKey(password), ZEROS, work)), digest),
+      matches: (password) =>
+        sameBytes(bigEndianCrypt64(desEncrypt(foldedKey(password), ZEROS, work)), digest),
     }
   },
 }
@@ -73,7 +74,7 @@ export const bsdiCrypt: Family = {
 function foldedKey(password: Uint8Array): Buffer {
   let key = desKey(password)
   for (let at = BLOCK; at < password.length; at += BLOCK) {
-    const enciphered = saltedDes(key, key, { salt: 0, times: 1 })
+    const enciphered = desEncrypt(key, key)
     const block = desKey(password.subarray(at))
     key = Buffer.from(enciphered.map((byte, place) => byte ^ (block[place] ?? 0)))
   }
@@ -132,7 +133,7 @@ export const crypt16: Family = {
       decoy: selfContained(`Ca${DECOY_DIGEST}${DECOY_DIGEST}`, 'crypt16'),
       matches: (password) => {
         const digests = CRYPT16_TIMES.map((times, block) =>
-          bigEndianCrypt64(saltedDes(desKey(password.subarray(BLOCK * block)), ZEROS, { salt, times })),
+          bigEndianCrypt64(desEncrypt(desKey(password.subarray(BLOCK * block)), ZEROS, { salt, times })),
         )
         return sameBytes(digests.join(''), encoded.slice(2))
       },

@@ -3,7 +3,15 @@ import type { StoredHash } from '../domain.ts'
 import { ceilingWords } from './ceilings.ts'
 import { bytesOfHex } from './encodings.ts'
 import type { Family, ReadHash } from './format.ts'
-import { decoyKey, equalBytes, keyBytes, malformed, saltBytes, storedAs } from './key-derivation.ts'
+import {
+  decoyKey,
+  decoySalt,
+  equalBytes,
+  keyBytes,
+  malformed,
+  saltBytes,
+  storedAs,
+} from './key-derivation.ts'
 
 /** A digest of a password of 4 KiB, twice. */
 const MILLIS = 0.05
@@ -38,7 +46,8 @@ function read(encoded: string, { scheme }: StoredHash): ReadHash {
   return {
     scheme: djangoSalted.name,
     millis: MILLIS,
-    decoy: storedAs(`${written}$carryover$${decoyKey(expected.length).toString('hex')}`),
+    decoy: storedAs(`${written}$${decoySalt(key.length)}$${decoyKey(expected.length).toString('hex')}`),
+    nulIsData: true,
     matches: (password) => ways.some((digestOf) => equalBytes(digestOf(password), expected)),
   }
 }

@@ -1,4 +1,4 @@
-import { createHmac, hash, pbkdf2Sync } from 'node:crypto'
+import { hash } from 'node:crypto'
 import { ceilingWords } from './ceilings.ts'
 import { sameBytes, selfContained } from './crypt64.ts'
 import { md4 } from './digests/md4.ts'
@@ -6,7 +6,8 @@ import { md5State } from './digests/md5-state.ts'
 import { bytesOfBase64, bytesOfHex } from './encodings.ts'
 import type { Family } from './format.ts'
 import { HashError } from './format.ts'
-import { affordableMillis } from './pbkdf2-check.ts'
+import { boundedBytes, derivationDigests, keyBytes, malformed } from './key-derivation.ts'
+import { scramHash } from './scram.ts'
 
 /** 4096 bytes of password through MD4 or MD5 in TypeScript. */
 const MILLIS = 0.9
@@ -93,9 +94,10 @@ export const digestMd5: Family = {
 
 const SCRAM =
   /^\{SCRAM-SHA-(1|256)\}([1-9]\d{0,9}),([A-Za-z0-9+/]{1,88}={0,2}),([A-Za-z0-9+/]{1,88}={0,2}),([A-Za-z0-9+/]{1,88}={0,2})$/i
-const SCRAM_DIGESTS = { 1: { digest: 'sha1', bytes: 20 }, 256: { digest: 'sha256', bytes: 32 } } as const
+const SCRAM_DIGESTS = { 1: 'sha1', 256: 'sha256' } as const
+const SCRAM_SALT_BYTES = { least: 1, most: 66 }
 
-/** RFC 5802: the stored key, which is a digest of the client's. The server's key says nothing more. */
+/** Dovecot does not prepare the password. */
 export const dovecotScram: Family = {
   name: 'dovecot-scram',
   note: '{SCRAM-SHA-1} and {SCRAM-SHA-256} of Dovecot',
@@ -104,33 +106,23 @@ export const dovecotScram: Family = {
   example: scramText('256', '4096'),
   shape: /^\{SCRAM-SHA-(?:1|256)\}/i,
   read(encoded) {
-    const [, bits, digits, saltText, storedText, serverText] = SCRAM.exec(encoded) ?? []
-    const variant = bits === '1' || bits === '256' ? SCRAM_DIGESTS[bits] : undefined
-    const salt = bytesOfBase64(saltText ?? '')
-    const storedKey = bytesOfBase64(storedText ?? '')
-    const serverKey = bytesOfBase64(serverText ?? '')
-    if (
-      !variant ||
-      digits === undefined ||
-      !salt ||
-      storedKey?.length !== variant.bytes ||
-      serverKey?.length !== variant.bytes
-    ) {
-      throw new HashError('malformed', 'a SCRAM hash has iterations, a salt and two keys')
+    const [, bits, iterations, salt = '', ...keys] = SCRAM.exec(encoded) ?? []
+    if (iterations === undefined || (bits !== '1' && bits !== '256')) {
+      throw malformed('a SCRAM hash has iterations, a salt and two keys')
     }
-    const { digest, bytes } = variant
-    const iterations = Number(digits)
-    return {
+    const digest = SCRAM_DIGESTS[bits]
+    const { bytes } = derivationDigests[digest]
+    return scramHash({
+      nulIsData: false,
       scheme: 'dovecot-scram',
-      millis: affordableMillis('dovecot-scram', { digest, iterations, bytes }),
-      decoy: selfContained(scramText(bits ?? '', digits)),
-      matches: (password) => {
-        const salted = pbkdf2Sync(password, salt, iterations, bytes, digest)
-        const keyOf = (label: string) => createHmac(digest, salted).update(label).digest()
-        const isClient = sameBytes(hash(digest, keyOf('Client Key'), 'buffer'), storedKey)
-        return isClient && sameBytes(keyOf('Server Key'), serverKey)
-      },
-    }
+      digest,
+      iterations,
+      salt: boundedBytes(bytesOfBase64(salt), 'the salt', SCRAM_SALT_BYTES),
+      key: Buffer.concat(keys.map((key) => keyBytes(bytesOfBase64(key), bytes))),
+      written: () => scramText(bits, iterations),
+      prepared: (password) => password,
+      keeps: ['storedKey', 'serverKey'],
+    })
   },
 }
 

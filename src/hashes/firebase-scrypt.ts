@@ -38,7 +38,7 @@ function read(encoded: string, stored: StoredHash, { secrets }: HashContext): Re
   const derivation = scrypt({ cost: 2 ** Math.min(memoryCost, MAX_LOG2), width, lanes: 1 }, DERIVED_BYTES)
   const [, digest = '', inline] = WHOLE.exec(encoded) ?? []
   const salt = inline ?? stored.salt
-  if (salt === null) throw new HashError('bad-salt', 'a Firebase hash needs the salt of the row')
+  if (!salt) throw new HashError('bad-salt', 'a Firebase hash needs the salt of the row')
   return derivedKeyHash({
     scheme: firebaseScrypt.name,
     derivation,

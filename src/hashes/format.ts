@@ -1,5 +1,6 @@
 import type { Defect, StoredHash } from '../domain.ts'
 import type { HashContext } from './context.ts'
+import type { Lane } from './lanes.ts'
 
 /** A stored hash that cannot be used. The message never contains any part of the hash. */
 export class HashError extends Error {
@@ -24,9 +25,20 @@ export interface ReadHash {
   readonly millis: number
   /** A stored hash of the same scheme and cost that nobody knows a password of: the work for unknown logins. */
   readonly decoy: StoredHash
-  /** The native module that the check loads. The checker asks beforehand whether it does load. */
+  /** The rounds of PBKDF2, where that is what makes the check slow. */
+  readonly pbkdf2?: { readonly digest: string; readonly iterations: number }
+  /** What native code the check needs. The checker asks beforehand whether any that loads here computes it. */
   readonly native?: 'argon2'
-  /** `password` is UTF-8, at most 4 KiB, without NUL. */
+  /** A way to check that shares a call with others, and comes to what `matches` comes to. */
+  readonly lane?: Lane
+  /** Bytes that the check holds outside of JavaScript while it runs. Absent: nothing worth counting. */
+  readonly memory?: number
+  /**
+   * A NUL in a password is a byte like any other to the system that made the hash. Otherwise its password ends there, or it
+   * refuses such a password; nobody can have signed in with one, so none matches.
+   */
+  readonly nulIsData?: boolean
+  /** `password` is UTF-8, at most 4 KiB. To be called by `matchesPassword`, which knows what a NUL means. */
   matches(password: Uint8Array): boolean | Promise<boolean>
 }
 

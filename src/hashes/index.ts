@@ -8,8 +8,8 @@ import { azureadSyncPph1 } from './azuread-sync-pph1.ts'
 import { bcrypt } from './bcrypt.ts'
 import { bcryptSha256 } from './bcrypt-sha256.ts'
 import { CANDIDATES, candidatesOf, readCandidates } from './candidates.ts'
-import { ceilings, ceilingWords, isWithin } from './ceilings.ts'
 import { ciscoType8, ciscoType9 } from './cisco-crypt.ts'
+import { readClaimed } from './claimed.ts'
 import { contained } from './contained.ts'
 import type { HashContext } from './context.ts'
 import { NO_CONTEXT } from './context.ts'
@@ -19,13 +19,13 @@ import { deviceDigests } from './device-digests.ts'
 import { djangoCrypt } from './django-crypt.ts'
 import { djangoSalted } from './django-salted.ts'
 import { cramMd5, digestMd5, dovecotScram, plainMd4 } from './dovecot.ts'
-import { bytesOfBase64, bytesOfHex } from './encodings.ts'
 import { firebaseScrypt } from './firebase-scrypt.ts'
 import { firebaseScryptKratos } from './firebase-scrypt-kratos.ts'
 import type { Family, HashFormat, ReadHash } from './format.ts'
 import { HashError } from './format.ts'
 import { as400Ssha1, macosSha1, macosSha512 } from './hex-with-salt.ts'
 import { fshp, samsungAndroid, sapH } from './iterated-digests.ts'
+import { juniperIve } from './juniper-ive.ts'
 import { keycloak } from './keycloak.ts'
 import { argon2Prefixed, kratosCrypts, ldapCrypt } from './ldap-crypt.ts'
 import { ldapDigests, ldapSaltedDigests } from './ldap-digests.ts'
@@ -58,6 +58,7 @@ import { pbkdf2Phc } from './pbkdf2-phc.ts'
 import { drupal7, phpass, phpassMd5Latin1 } from './phpass.ts'
 import { plaintext } from './plaintext.ts'
 import { postgresScram } from './postgres-scram.ts'
+import { isBareDigest, presentHash } from './present-hash.ts'
 import { readRecipe, recipeExample, recipeOfDigest } from './recipe.ts'
 import { sapB, sapG } from './sap.ts'
 import { scramPasslib } from './scram-passlib.ts'
@@ -81,8 +82,8 @@ import { gostYescrypt, scrypt7, yescrypt } from './yescrypt.ts'
 
 /** Every family, one line each. */
 export const formats: readonly Family[] = [
-  { ...bcrypt, sources: 'PHP, Rails, Spring Security, Node.js, htpasswd -B', ceiling: ceilingWords.bcrypt },
-  { ...argon2, sources: 'PHP, Node.js, Spring Security, libsodium', ceiling: ceilingWords.argon2 },
+  bcrypt,
+  argon2,
   bcryptSha256,
   wbb4,
   sha512crypt,
@@ -175,6 +176,7 @@ export const formats: readonly Family[] = [
   oracle12,
   azureadSyncPph1,
   ...deviceDigests,
+  juniperIve,
   lotus5,
   lotus6,
   lotus8,
@@ -185,12 +187,10 @@ export const formats: readonly Family[] = [
   plaintext,
 ]
 
-/** What systems write in place of a hash that nobody may sign in with. MySQL's `*` and 40 digits is not one. */
-const LOCKED = /^(?:\*[01]?|\*\*|!.*|x|\*?(?:np|up|nl|lk)\*?|\*lk\*.*|\*?lock(?:ed)?\*?|\*?disabled\*?)$/is
-/** How a missing value comes out of exports. */
-const MISSING = /^(?:\s*|null|\\n)$/i
-/** What no hash of a modern format begins with, to tell millions of them quickly. */
-const MARKER_START = /^[*!xnuld]/i
+/** By name and alias, which are in lower case; none is another's. */
+const byName: ReadonlyMap<string, Family> = new Map(
+  formats.flatMap((format) => [format.name, ...(format.aliases ?? [])].map((name) => [name, format])),
+)
 
 const detector = createDetector(formats)
 /** What the string alone says of its scheme, without reading it. */
@@ -202,6 +202,13 @@ export const { detect } = detector
  * guessed.
  */
 export function readHash(stored: StoredHash, context: HashContext = NO_CONTEXT): ReadHash {
+  const hash = readScheme(stored, context)
+  if (hash.memory !== undefined && hash.memory > (context.memory ?? Number.POSITIVE_INFINITY))
+    throw new HashError('too-costly', 'a check may take no more memory than CHECK_MEMORY_MIB allows')
+  return hash
+}
+
+function readScheme(stored: StoredHash, context: HashContext): ReadHash {
   const encoded = presentHash(stored.encoded)
   const scheme = stored.scheme?.trim() ?? ''
   if (scheme === '') return readTold(encoded, stored, context)
@@ -212,9 +219,10 @@ export function readHash(stored: StoredHash, context: HashContext = NO_CONTEXT):
   const digest = recipeOfDigest(scheme)
   if (digest !== undefined) return readRecipe(digest, stored, encoded, context)
   const own = ownRecipe(scheme, context)
-  if (own) return readRecipe(own.recipe, stored, encoded, context, own.name)
+  if (own) return readRecipe(own.recipe, stored, encoded, context, { name: own.name, around: formatAround })
   // With its blanks, so that the places in messages are those in the row.
-  if (stored.scheme?.includes('(')) return readRecipe(stored.scheme, stored, encoded, context)
+  if (stored.scheme?.includes('('))
+    return readRecipe(stored.scheme, stored, encoded, context, { around: formatAround })
   throw new HashError(
     'unknown-scheme',
     'hash_scheme is the name of a format or of a digest, a recipe, or empty',
@@ -229,7 +237,8 @@ export function exampleStored(scheme: string, context: HashContext = NO_CONTEXT)
   if (named) return namedExample(named)
   const own = ownRecipe(scheme, context)
   try {
-    return own ? recipeExample(own.recipe, own.name) : recipeExample(recipeOfDigest(scheme) ?? scheme)
+    const known = { around: formatAround, ...(own && { name: own.name }) }
+    return recipeExample(own?.recipe ?? recipeOfDigest(scheme) ?? scheme, known)
   } catch {
     return detectable(bcrypt.example)
   }
@@ -250,19 +259,6 @@ export function schemeName(name: string): string | undefined {
   return formatNamed(name)?.name
 }
 
-function presentHash(encoded: string | null): string {
-  if (encoded === null || MISSING.test(encoded)) throw new HashError('missing', 'the row has no hash')
-  if (!isWithin(encoded.length, ceilings.stored.characters)) {
-    throw new HashError(
-      'malformed',
-      `a stored hash has at most ${ceilings.stored.characters.most} characters`,
-    )
-  }
-  if (MARKER_START.test(encoded) && LOCKED.test(encoded))
-    throw new HashError('locked-marker', 'in place of a hash the row says that nobody may sign in')
-  return encoded
-}
-
 function readTold(encoded: string, stored: StoredHash, context: HashContext): ReadHash {
   const format = detector.formatOf(encoded)
   if (format) return format.read(encoded, stored, context)
@@ -275,33 +271,20 @@ function readTold(encoded: string, stored: StoredHash, context: HashContext): Re
   )
 }
 
-/** The lengths of every digest in use, MySQL 3.23 and halved MD5 included. */
-const DIGEST_BYTES: ReadonlySet<number> = new Set([8, 16, 20, 28, 32, 48, 64])
-
-function isBareDigest(encoded: string): boolean {
-  const bytes = bytesOfHex(encoded.replace(/^0x/i, '')) ?? bytesOfBase64(encoded)
-  return bytes !== null && DIGEST_BYTES.has(bytes.length)
+function formatNamed(scheme: string): Family | undefined {
+  return byName.get(scheme.toLowerCase())
 }
 
-function formatNamed(scheme: string): HashFormat | undefined {
-  const name = scheme.toLowerCase()
-  return formats.find((format) => format.name === name || format.aliases?.includes(name))
+/** What may stand around a recipe: every format. A password that is stored itself is not hashed. */
+export function formatAround(name: string): HashFormat | undefined {
+  const format = formatNamed(name)
+  return format === plaintext ? undefined : format
 }
 
 function ownRecipe(scheme: string, { recipes }: HashContext): { name: string; recipe: string } | undefined {
   const name = scheme.toLowerCase()
   const recipe = recipes.get(name)
   return recipe === undefined ? undefined : { name, recipe }
-}
-
-function readClaimed(
-  format: HashFormat,
-  encoded: string,
-  stored: StoredHash,
-  context: HashContext,
-): ReadHash {
-  if ((format.shapeByName ?? format.shape).test(encoded)) return format.read(encoded, stored, context)
-  throw new HashError('malformed', `not of the shape that ${format.name} hashes have`)
 }
 
 function exampleOf({ name, example, byNameOnly }: HashFormat): StoredHash {

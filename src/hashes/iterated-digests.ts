@@ -90,6 +90,7 @@ export const fshp: Family = {
       scheme: 'fshp',
       millis: rounds * MILLIS_PER_ROUND,
       decoy: selfContained(prefix + Buffer.alloc(body.length, 'Z').toString('base64')),
+      nulIsData: true,
       matches: (password) => {
         let made = Buffer.concat([salt, password])
         for (let round = 0; round < rounds; round += 1) made = hash(digest, made, 'buffer')

@@ -1,20 +1,11 @@
 import { pbkdf2Sync, scryptSync, timingSafeEqual } from 'node:crypto'
 import type { StoredHash } from '../domain.ts'
-import { ceilings } from './ceilings.ts'
+import { affordable, type Bounds, ceilings, isWithin } from './ceilings.ts'
 import type { ReadHash } from './format.ts'
 import { HashError } from './format.ts'
 
-const MAX_MILLIS = ceilings.pbkdf2.millis.most
-const MAX_ITERATIONS = ceilings.pbkdf2.iterations.most
-/** scrypt holds 128 * N * r bytes. */
-const MAX_SCRYPT_BLOCKS = ceilings.scrypt.bytes.most / 128
-const MAX_SCRYPT_COST = ceilings.scrypt.n.most
-const MAX_SCRYPT_WIDTH = ceilings.scrypt.r.most
-const MAX_SCRYPT_LANES = ceilings.scrypt.p.most
 /** N * r * p units of scrypt on one core: N=16384, r=8, p=1 take about 50 ms. */
 const MILLIS_PER_SCRYPT_BLOCK = 0.0004
-const MAX_KEY_BYTES = ceilings.pbkdf2.keyBytes.most
-const MAX_SALT_BYTES = ceilings.pbkdf2.saltBytes.most
 
 /** The digests of PBKDF2: bytes, and milliseconds of one iteration of one block on one core. */
 export const derivationDigests = {
@@ -32,6 +23,10 @@ export type DerivationDigest = keyof typeof derivationDigests
 /** PBKDF2 or scrypt with its parameters within the bounds. Blocks; meant for the threads of the checker. */
 export interface Derivation {
   readonly millis: number
+  /** As in ReadHash. */
+  readonly memory?: number
+  /** Its rounds, where it is PBKDF2. */
+  readonly pbkdf2?: { readonly digest: DerivationDigest; readonly iterations: number }
   derive(password: Uint8Array, salt: Uint8Array): Buffer
 }
 
@@ -39,20 +34,22 @@ export function isDerivationDigest(name: string | undefined): name is Derivation
   return name !== undefined && Object.hasOwn(derivationDigests, name)
 }
 
+/** The digest of this name, in any case. Throws HashError. */
+export function digestNamed(name: string): DerivationDigest {
+  const lower = name.toLowerCase()
+  if (isDerivationDigest(lower)) return lower
+  throw malformed('the digest of PBKDF2 is MD5, SHA-1 or SHA-2')
+}
+
 /** Throws HashError before any work. `length`: bytes of the key, each block of which costs all iterations. */
 export function pbkdf2(digest: DerivationDigest, iterations: number, length: number): Derivation {
   checkLength(length)
   const { bytes, millis } = derivationDigests[digest]
+  affordable(iterations, ceilings.pbkdf2.iterations, 'the iterations of PBKDF2')
   const estimate = iterations * Math.ceil(length / bytes) * millis
-  if (iterations > MAX_ITERATIONS || estimate > MAX_MILLIS) {
-    throw new HashError(
-      'too-costly',
-      `PBKDF2 may take at most ${MAX_ITERATIONS} iterations and ${MAX_MILLIS} ms`,
-    )
-  }
-  if (iterations < 1) throw malformed('PBKDF2 has at least one iteration')
   return {
-    millis: estimate,
+    millis: affordable(estimate, ceilings.pbkdf2.millis, 'the milliseconds of PBKDF2'),
+    pbkdf2: { digest, iterations },
     derive: (password, salt) => pbkdf2Sync(password, salt, iterations, length, digest),
   }
 }
@@ -67,28 +64,31 @@ export interface ScryptCost {
 /** Throws HashError before any work. */
 export function scrypt({ cost, width, lanes }: ScryptCost, length: number): Derivation {
   checkLength(length)
-  if (width < 1 || lanes < 1) throw malformed('the r and the p of scrypt are whole numbers above zero')
-  const millis = cost * width * lanes * MILLIS_PER_SCRYPT_BLOCK
-  if (
-    cost > MAX_SCRYPT_COST ||
-    width > MAX_SCRYPT_WIDTH ||
-    lanes > MAX_SCRYPT_LANES ||
-    cost * width > MAX_SCRYPT_BLOCKS ||
-    millis > MAX_MILLIS
-  ) {
-    throw new HashError('too-costly', `scrypt may take at most 256 MiB, 16 lanes and ${MAX_MILLIS} ms`)
-  }
-  if (cost < 2 || !Number.isInteger(Math.log2(cost))) throw malformed('the N of scrypt is a power of two')
-  // Node counts the lanes and the scratch space too.
-  const maxmem = 128 * width * (cost + lanes + 2) + 1024
+  affordable(width, ceilings.scrypt.r, 'the r of scrypt')
+  affordable(lanes, ceilings.scrypt.p, 'the p of scrypt')
+  affordable(cost, ceilings.scrypt.n, 'the N of scrypt')
+  affordable(128 * cost * width, ceilings.scrypt.bytes, 'the memory of scrypt in bytes')
+  const estimate = cost * width * lanes * MILLIS_PER_SCRYPT_BLOCK
+  const millis = affordable(estimate, ceilings.scrypt.millis, 'the milliseconds of scrypt')
+  if (!Number.isInteger(Math.log2(cost))) throw malformed('the N of scrypt is a power of two')
+  const memory = scryptMemory({ cost, width, lanes })
+  const maxmem = memory + 1024
   return {
     millis,
+    memory,
     derive: (password, salt) => scryptSync(password, salt, length, { N: cost, r: width, p: lanes, maxmem }),
   }
 }
 
+/** Bytes that OpenSSL takes: the blocks, those of the lanes, and scratch space. */
+export function scryptMemory({ cost, width, lanes }: ScryptCost): number {
+  return 128 * width * (cost + lanes + 2)
+}
+
 function checkLength(length: number): void {
-  if (length < 1 || length > MAX_KEY_BYTES) throw malformed(`a derived key has 1 to ${MAX_KEY_BYTES} bytes`)
+  const { least, most } = ceilings.pbkdf2.keyBytes
+  if (!isWithin(length, ceilings.pbkdf2.keyBytes))
+    throw malformed(`a derived key has ${least} to ${most} bytes`)
 }
 
 /** Reads decimal digits as they are printed: no sign, no blank, no leading zero. */
@@ -101,17 +101,13 @@ export function wholeNumber(digits: string | undefined, name: string): number {
 }
 
 /** The bytes, if they could be read and are as many as may be. */
-export function boundedBytes(
-  bytes: Buffer | null,
-  name: string,
-  { least, most }: { readonly least: number; readonly most: number },
-): Buffer {
-  if (bytes && bytes.length >= least && bytes.length <= most) return bytes
-  throw malformed(`${name} is encoded in ${least} to ${most} bytes`)
+export function boundedBytes(bytes: Buffer | null, name: string, bounds: Bounds): Buffer {
+  if (bytes && isWithin(bytes.length, bounds)) return bytes
+  throw malformed(`${name} is encoded in ${bounds.least} to ${bounds.most} bytes`)
 }
 
 export function saltBytes(bytes: Buffer | null): Buffer {
-  return boundedBytes(bytes, 'the salt', { least: 0, most: MAX_SALT_BYTES })
+  return boundedBytes(bytes, 'the salt', ceilings.pbkdf2.saltBytes)
 }
 
 /** A key cut short would match by what is left of it, so its length is one that the family writes. */
@@ -135,15 +131,20 @@ export interface DerivedKeyHash {
   readonly prepared?: (password: Uint8Array) => Uint8Array
   /** What is stored in place of the derived key. */
   readonly finished?: (derived: Buffer) => Buffer
+  /** Said where it is not so: most origins are languages whose strings may hold a NUL. */
+  readonly nulIsData?: false
 }
 
 /** The check of a hash that is a derived key, or a digest of one. */
 export function derivedKeyHash(hash: DerivedKeyHash): ReadHash {
-  const { scheme, derivation, salt, key, written, prepared, finished } = hash
+  const { scheme, derivation, salt, key, written, prepared, finished, nulIsData = true } = hash
   return {
     scheme,
     millis: derivation.millis,
+    ...(derivation.pbkdf2 && { pbkdf2: derivation.pbkdf2 }),
+    ...(derivation.memory !== undefined && { memory: derivation.memory }),
     decoy: storedAs(written(decoySalt(salt.length), decoyKey(key.length)), scheme),
+    nulIsData,
     matches: (password) => {
       const derived = derivation.derive(prepared ? prepared(password) : password, salt)
       return equalBytes(finished ? finished(derived) : derived, key)

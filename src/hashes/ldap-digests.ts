@@ -66,6 +66,7 @@ function unsalted({ algorithm, bytes, names }: Digest): Family {
         scheme: name,
         millis: MILLIS,
         decoy,
+        nulIsData: true,
         matches: (password) => sameBytes(hash(algorithm, password, 'buffer'), digest),
       }
     },
@@ -100,6 +101,7 @@ function salted({ algorithm, bytes }: Digest): Family {
         scheme: name,
         millis: MILLIS,
         decoy,
+        nulIsData: true,
         matches: (password) => sameBytes(hash(algorithm, Buffer.concat([password, salt]), 'buffer'), digest),
       }
     },

@@ -1,4 +1,5 @@
 import { ceilingWords } from './ceilings.ts'
+import { inCodePage } from './code-pages.ts'
 import { desEncrypt, desKeyOfSeven } from './des.ts'
 import { bytesOfHex, textOfUtf8 } from './encodings.ts'
 import type { Family, ReadHash } from './format.ts'
@@ -7,6 +8,8 @@ import { decoyKey, equalBytes, keyBytes, storedAs } from './key-derivation.ts'
 const HALF_BYTES = 7
 const MAX_CHARACTERS = 2 * HALF_BYTES
 const PLAINTEXT = Buffer.from('KGS!@#$%')
+/** Of Windows in the United States, which used it for these. */
+const CODE_PAGE = 'cp437'
 /** Two blocks of DES. */
 const MILLIS = 0.1
 
@@ -36,7 +39,7 @@ function readHalves(name: string, bytes: number, encoded: string): ReadHash {
     decoy: storedAs(decoyKey(bytes).toString('hex'), name),
     matches: (password) => {
       const text = textOfUtf8(password)
-      const characters = text === null ? null : oemBytes(text.toUpperCase())
+      const characters = text === null ? null : inCodePage(Buffer.from(text.toUpperCase()), CODE_PAGE)
       return characters !== null && equalBytes(digestOf(characters).subarray(0, bytes), expected)
     },
   }
@@ -50,18 +53,4 @@ function digestOf(characters: Buffer): Buffer {
       desEncrypt(desKeyOfSeven(half), PLAINTEXT),
     ),
   )
-}
-
-/** Code page 437, which Windows in the United States used for these. */
-const CP437 =
-  'ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜ¢£¥₧ƒáíóúñÑªº¿⌐¬½¼¡«»░▒▓│┤╡╢╖╕╣║╗╝╜╛┐└┴┬├─┼╞╟╚╔╩╦╠═╬╧╨╤╥╙╘╒╓╫╪┘┌█▄▌▐▀αßΓπΣσµτΦΘΩδ∞φε∩≡±≥≤⌠⌡÷≈°∙·√ⁿ²■\u00a0'
-
-/** Null for characters that the code page lacks: such a password cannot have been stored. */
-function oemBytes(text: string): Buffer | null {
-  const bytes = Array.from(text, (character) => {
-    if (character < '\u0080') return character.charCodeAt(0)
-    const index = CP437.indexOf(character)
-    return index < 0 ? -1 : 0x80 + index
-  })
-  return bytes.includes(-1) ? null : Buffer.from(bytes)
 }

@@ -86,6 +86,7 @@ export const lotus8: Family = {
     const derivation = pbkdf2('sha1', Number(digits), KEY8_BYTES)
     return {
       scheme: lotus8.name,
+      ...(derivation.pbkdf2 && { pbkdf2: derivation.pbkdf2 }),
       millis: MILLIS + derivation.millis,
       decoy: storedAs(
         `(H${lotus64(Buffer.concat([bytes.subarray(0, -KEY8_BYTES), decoyKey(KEY8_BYTES)]))}${encoded.slice(50)}`,

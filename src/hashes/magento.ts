@@ -22,7 +22,8 @@ const WHOLE = /^([0-9a-f]+)(?::([^:]*)((?::[0-9_]+)*))?$/i
 interface Layer {
   readonly bytes: number
   readonly millis: number
-  readonly native: boolean
+  /** Bytes that Argon2 holds; 0: no Argon2. */
+  readonly memory: number
   digestOf(message: Uint8Array): Buffer | Promise<Buffer>
 }
 
@@ -31,7 +32,7 @@ export const magento: Family = {
   name: 'magento',
   note: 'versions 0 to 3 and what was upgraded to them; under its name also without version or salt',
   sources: 'Magento 1 and 2, Adobe Commerce',
-  ceiling: ceilingWords.argon2Layers,
+  ceiling: ceilingWords.argon2,
   example: `${'5a'.repeat(SHA256_BYTES)}:carryovercarryover:1`,
   shape: /^(?:[0-9a-f]{32}|[0-9a-f]{64}):[^:]{0,128}(?::(?:[0-2]|3_\d{1,3}_\d{1,4}_\d{1,12})){1,4}$/i,
   probable: true,
@@ -52,6 +53,7 @@ function read(encoded: string, stored: StoredHash): ReadHash {
     throw malformed('the digest of a Magento hash is as long as its last version makes it')
   }
   const millis = layers.reduce((sum, layer) => sum + layer.millis, 0)
+  const memory = Math.max(...layers.map((layer) => layer.memory))
   return {
     scheme: magento.name,
     millis: affordable(millis, ceilings.check.millis, 'the milliseconds of all versions'),
@@ -62,7 +64,8 @@ function read(encoded: string, stored: StoredHash): ReadHash {
       login: '',
       id: '',
     },
-    ...(layers.some(({ native }) => native) ? { native: 'argon2' as const } : {}),
+    ...(memory > 0 && { memory, native: 'argon2' as const }),
+    nulIsData: true,
     matches: async (password) => equalBytes(await applied(layers, password), expected),
   }
 }
@@ -102,7 +105,7 @@ function digestLayer(name: string, bytes: number, salt: Buffer): Layer {
   return {
     bytes,
     millis: DIGEST_MILLIS,
-    native: false,
+    memory: 0,
     digestOf: (message) => hash(name, Buffer.concat([salt, message]), 'buffer'),
   }
 }
@@ -114,6 +117,6 @@ function argon2Layer(parameters: typeof INTERACTIVE, salt: Buffer): Layer {
     throw malformed('Argon2 in a Magento hash makes 16 to 64 bytes, with a salt')
   }
   const filled = salt.length < SODIUM_SALT_BYTES ? Buffer.alloc(SODIUM_SALT_BYTES, salt) : salt
-  const { millis, digestOf } = sodiumPwhash(filled.subarray(0, SODIUM_SALT_BYTES), parameters)
-  return { bytes: length, millis, native: true, digestOf }
+  const { millis, memory, digestOf } = sodiumPwhash(filled.subarray(0, SODIUM_SALT_BYTES), parameters)
+  return { bytes: length, millis, memory, digestOf }
 }

@@ -18,6 +18,7 @@ import {
   wholeNumber,
 } from './key-derivation.ts'
 import { pbkdf2Container } from './pbkdf2-container.ts'
+import { prepared } from './wrapped.ts'
 
 const KEY_BYTES = { least: 16, most: 512 }
 
@@ -131,10 +132,13 @@ function readLayered(encoded: string, stored: StoredHash): ReadHash {
   return {
     ...last,
     scheme: mediawikiLayered.name,
+    // The first layer gets the password, and none of those that may be first stops at a NUL.
+    nulIsData: true,
     millis: affordable(millis, ceilings.check.millis, 'the milliseconds of all layers'),
     decoy: { encoded: prefix + constantLike(expected), scheme: null, salt: null, login: '', id: '' },
-    matches: (password) =>
-      last.matches(lower.reduce((message, { textOf }) => Buffer.from(textOf(message)), password)),
+    ...prepared(last, (password) =>
+      lower.reduce((message, { textOf }) => Buffer.from(textOf(message)), password),
+    ),
   }
 }
 

@@ -3,16 +3,8 @@ import type { StoredHash } from '../domain.ts'
 import { ceilingWords } from './ceilings.ts'
 import { bytesOfPaddedBase64 } from './encodings.ts'
 import type { Family, ReadHash } from './format.ts'
-import {
-  derivationDigests,
-  derivedKeyHash,
-  keyBytes,
-  malformed,
-  pbkdf2,
-  saltBytes,
-  wholeNumber,
-} from './key-derivation.ts'
-import { preparedBytes, scramKeys } from './scram.ts'
+import { derivationDigests, keyBytes, malformed, saltBytes } from './key-derivation.ts'
+import { preparedBytes, scramHash } from './scram.ts'
 
 const WHOLE = /^\$mongodb-scram\$\*([01])\*([^*]*)\*(\d{1,20})\*([^*]+)\*([^*]+)$/
 
@@ -37,16 +29,16 @@ function read(encoded: string): ReadHash {
   const name = bytesOfPaddedBase64(login)
   if (!name) throw malformed('the login in a SCRAM hash of MongoDB is base64')
   const digest = kind === '0' ? 'sha1' : 'sha256'
-  const { bytes } = derivationDigests[digest]
-  return derivedKeyHash({
+  return scramHash({
     scheme: mongodbScram.name,
-    derivation: pbkdf2(digest, wholeNumber(iterations, 'the number of iterations'), bytes),
+    digest,
+    iterations,
     salt: saltBytes(bytesOfPaddedBase64(salt)),
-    key: keyBytes(bytesOfPaddedBase64(key), bytes),
+    key: keyBytes(bytesOfPaddedBase64(key), derivationDigests[digest].bytes),
     written: (otherSalt, otherKey) =>
       `$mongodb-scram$*${kind}*${login}*${iterations}*${otherSalt.toString('base64')}*${otherKey.toString('base64')}`,
     prepared: kind === '0' ? (password) => mongoDigest(name, password) : preparedBytes,
-    finished: (salted) => scramKeys(salted, digest).serverKey,
+    keeps: ['serverKey'],
   })
 }
 
@@ -78,14 +70,15 @@ function readStoredKey(encoded: string, { salt, login }: StoredHash): ReadHash {
   )
   const digest = key.length === derivationDigests.sha1.bytes ? 'sha1' : 'sha256'
   const bytes = bytesOfPaddedBase64(salt ?? '')
-  const hash = derivedKeyHash({
+  const hash = scramHash({
     scheme: mongodbStoredkey.name,
-    derivation: pbkdf2(digest, DEFAULT_ITERATIONS[digest], key.length),
+    digest,
+    iterations: DEFAULT_ITERATIONS[digest],
     salt: saltBytes(bytes),
     key,
     written: (_, otherKey) => otherKey.toString('base64'),
     prepared: digest === 'sha1' ? (password) => mongoDigest(Buffer.from(login), password) : preparedBytes,
-    finished: (salted) => scramKeys(salted, digest).storedKey,
+    keeps: ['storedKey'],
   })
   return { ...hash, decoy: { ...hash.decoy, salt: 'Y2FycnlvdmVyY2Fycg==' } }
 }

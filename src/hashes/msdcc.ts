@@ -69,6 +69,7 @@ function readCached(
   const salt = Buffer.from(login.toLowerCase(), 'utf16le')
   return {
     scheme: name,
+    ...(stretched?.pbkdf2 && { pbkdf2: stretched.pbkdf2 }),
     millis: MILLIS + (stretched?.millis ?? 0),
     decoy: {
       encoded: decoyKey(DIGEST_BYTES).toString('hex'),

@@ -353,6 +353,6 @@ function parts(
 
 /** A hash of this family that nobody knows a password of. */
 export function namedExample({ name, recipes, example }: NamedRecipe): StoredHash {
-  const stored = recipeExample(recipes[0] ?? '', name)
+  const stored = recipeExample(recipes[0] ?? '', { name })
   return example === undefined ? stored : { ...stored, encoded: example, salt: null }
 }

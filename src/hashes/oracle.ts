@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto'
 import type { StoredHash } from '../domain.ts'
 import { ceilingWords } from './ceilings.ts'
-import { desCbc } from './des.ts'
+import { desCbcLast } from './des.ts'
 import { bytesOfHex, textOfUtf8 } from './encodings.ts'
 import type { Family, ReadHash } from './format.ts'
+import { HashError } from './format.ts'
 import {
   decoyKey,
   decoySalt,
@@ -17,7 +18,7 @@ import {
 } from './key-derivation.ts'
 
 /** DES over some 8 KiB, twice. */
-const DES_MILLIS = 1
+const DES_MILLIS = 4
 const DIGEST_MILLIS = 0.03
 const MAX_LOGIN_CHARACTERS = 128
 
@@ -56,8 +57,8 @@ function oracle10Digest(text: string): Buffer {
   const wide = Buffer.from(text.toUpperCase(), 'utf16le').swap16()
   const blocks = Buffer.alloc(DES_BLOCK * Math.max(1, Math.ceil(wide.length / DES_BLOCK)))
   blocks.set(wide)
-  const key = desCbc(ORACLE_KEY, blocks).subarray(-DES_BLOCK)
-  return desCbc(key, blocks).subarray(-DES_BLOCK)
+  const key = desCbcLast(ORACLE_KEY, blocks)
+  return desCbcLast(key, blocks)
 }
 
 const SHA1_BYTES = 20
@@ -92,7 +93,9 @@ export const oracle11S: Family = {
   byNameOnly: true,
   read: (encoded, stored) => {
     const [digest = '', inside] = encoded.split(':')
-    const salt = saltBytes(bytesOfHex(inside ?? stored.salt ?? ''))
+    const written = inside ?? stored.salt
+    if (!written) throw new HashError('bad-salt', 'the salt is in the row or after a colon')
+    const salt = saltBytes(bytesOfHex(written))
     return readSha1(oracle11S.name, keyBytes(bytesOfHex(digest), SHA1_BYTES), salt, oracle11S.name)
   },
 }
@@ -130,6 +133,7 @@ export const oracle12: Family = {
       throw malformed('a T: hash of Oracle has 160 hexadecimal digits')
     const own = bytes.subarray(T_KEY_BYTES)
     return derivedKeyHash({
+      nulIsData: false,
       scheme: oracle12.name,
       derivation: pbkdf2('sha512', T_ITERATIONS, T_KEY_BYTES),
       salt: Buffer.concat([own, T_SUFFIX]),

@@ -1,15 +1,7 @@
 import { ceilingWords } from './ceilings.ts'
 import { bytesOfBase64, bytesOfHex, bytesOfPaddedBase64 } from './encodings.ts'
 import type { Family } from './format.ts'
-import type { DerivationDigest } from './key-derivation.ts'
-import {
-  boundedBytes,
-  isDerivationDigest,
-  keyBytes,
-  malformed,
-  saltBytes,
-  wholeNumber,
-} from './key-derivation.ts'
+import { boundedBytes, digestNamed, keyBytes, malformed, saltBytes, wholeNumber } from './key-derivation.ts'
 import { pbkdf2Container } from './pbkdf2-container.ts'
 
 const KEY_BYTES = { least: 16, most: 128 }
@@ -83,6 +75,7 @@ const grubPbkdf2 = pbkdf2Container({
   parts: ([iterations = '', salt = '', key = '']) => ({
     digest: 'sha512',
     iterations,
+    nulIsData: false,
     salt: saltBytes(bytesOfHex(salt)),
     key: keyBytes(bytesOfHex(key), 64),
     written: (otherSalt, otherKey) =>
@@ -174,12 +167,6 @@ export const pbkdf2Containers: readonly Family[] = [
   web2py,
   seafilePbkdf2,
 ]
-
-function digestNamed(name: string): DerivationDigest {
-  const lower = name.toLowerCase()
-  if (isDerivationDigest(lower)) return lower
-  throw malformed('the digest of PBKDF2 is MD5, SHA-1 or SHA-2')
-}
 
 function hexadecimal(digits: string): number {
   if (digits.startsWith('0')) throw malformed('the number of iterations has no leading zeros')

@@ -53,10 +53,12 @@ function read(encoded: string): ReadHash {
   const millis = derivations.reduce((sum, derivation) => sum + derivation.millis, 0)
   return {
     scheme: pbkdf2Phc.name,
+    pbkdf2: { digest: digests[0], iterations: count },
     millis: affordable(millis, ceilings.check.millis, 'the milliseconds of PBKDF2'),
     decoy: storedAs(
       `$pbkdf2${named}$i=${iterations},l=${length}$${base64(decoySalt(salted.length))}$${base64(decoyKey(length))}`,
     ),
+    nulIsData: true,
     matches: (password) => derivations.some(({ derive }) => equalBytes(derive(password, salted), expected)),
   }
 }

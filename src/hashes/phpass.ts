@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import { affordable, type Bounds, ceilings, ceilingWords, isWithin } from './ceilings.ts'
 import { CRYPT64, crypt64, sameBytes, selfContained } from './crypt64.ts'
+import { digestChain } from './digest-chain.ts'
 import { textOfUtf8 } from './encodings.ts'
 import type { Family, ReadHash } from './format.ts'
 import { HashError } from './format.ts'
@@ -8,7 +9,7 @@ import { HashError } from './format.ts'
 type Digest = 'md5' | 'sha512'
 
 const LOG2: Readonly<Record<Digest, Bounds>> = { md5: ceilings.phpass.log2, sha512: ceilings.drupal.log2 }
-const MILLIS_PER_ROUND: Readonly<Record<Digest, number>> = { md5: 0.001, sha512: 0.0013 }
+const MILLIS_PER_ROUND: Readonly<Record<Digest, number>> = { md5: 0.0001, sha512: 0.0013 }
 
 /** `$`, a letter, `$`, the logarithm of the rounds, 8 characters of salt, and the digest. */
 const MD5_SETTING = /^(\$[PH]\$([./0-9A-Za-z]))([\x20-\x7e]{8})([./0-9A-Za-z]{21}[./01])$/
@@ -94,6 +95,7 @@ function readPortable(encoded: string, { name, scheme, digest, prefix, prepare }
     scheme: name,
     millis: rounds * MILLIS_PER_ROUND[digest],
     decoy: selfContained(prefix + decoyOf(start, digest), scheme),
+    nulIsData: true,
     matches: (password) => {
       // PasswordHash.php and Drupal refuse longer ones since CVE-2014-9034 and CVE-2014-9016.
       if (!isWithin(password.length, ceilings.phpass.passwordBytes)) return false
@@ -115,9 +117,8 @@ function stretched(
   { digest, rounds }: { digest: Digest; rounds: number },
 ): Buffer {
   const first = hash(digest, Buffer.concat([salt, password]), 'buffer')
-  const message = Buffer.concat([first, password])
-  for (let round = 0; round < rounds; round += 1) hash(digest, message, 'buffer').copy(message)
-  return message.subarray(0, first.length)
+  const bytes = Buffer.concat([first, password])
+  return digestChain(digest, { messages: [{ bytes, digestAt: 0 }], cycle: [0], first, rounds })
 }
 
 function hexMd5(bytes: Uint8Array): Buffer {

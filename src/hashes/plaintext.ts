@@ -35,6 +35,7 @@ export function readPlaintext(password: string, context: HashContext): ReadHash 
     scheme: plaintext.name,
     millis: 0.1,
     decoy: storedAs(DECOY, plaintext.name),
+    nulIsData: true,
     matches: (typed) => equalBytes(digestOf(typed), expected),
   }
 }

@@ -1,8 +1,8 @@
 import { ceilingWords } from './ceilings.ts'
 import { bytesOfPaddedBase64 } from './encodings.ts'
 import type { Family, ReadHash } from './format.ts'
-import { derivedKeyHash, keyBytes, malformed, pbkdf2, saltBytes, wholeNumber } from './key-derivation.ts'
-import { preparedBytes, scramKeys } from './scram.ts'
+import { keyBytes, malformed, saltBytes } from './key-derivation.ts'
+import { scramHash } from './scram.ts'
 
 const KEY_BYTES = 32
 const WHOLE = /^SCRAM-SHA-256\$(\d{1,20}):([^$:]+)\$([^$:]+):([^$:]+)$/
@@ -23,17 +23,15 @@ function read(encoded: string): ReadHash {
     throw malformed('a SCRAM hash of PostgreSQL has iterations, a salt, a stored key and a server key')
   }
   const keys = [storedKey, serverKey].map((key) => keyBytes(bytesOfPaddedBase64(key), KEY_BYTES))
-  return derivedKeyHash({
+  return scramHash({
     scheme: postgresScram.name,
-    derivation: pbkdf2('sha256', wholeNumber(iterations, 'the number of iterations'), KEY_BYTES),
+    nulIsData: false,
+    digest: 'sha256',
+    iterations,
     salt: saltBytes(bytesOfPaddedBase64(salt)),
     key: Buffer.concat(keys),
     written: (otherSalt, otherKeys) => written(iterations, otherSalt, otherKeys),
-    prepared: preparedBytes,
-    finished: (salted) => {
-      const made = scramKeys(salted, 'sha256')
-      return Buffer.concat([made.storedKey, made.serverKey])
-    },
+    keeps: ['storedKey', 'serverKey'],
   })
 }
 

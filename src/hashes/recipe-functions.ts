@@ -1,8 +1,12 @@
 import { pbkdf2Sync, scryptSync } from 'node:crypto'
+import { ceilings } from './ceilings.ts'
+import { inCodePage } from './code-pages.ts'
 import type { Digest } from './digests/digest.ts'
 import { digestFunctions } from './digests/digest.ts'
 import { bytesOfBase64, bytesOfHex, textOfUtf8 } from './encodings.ts'
 import { HashError } from './format.ts'
+import { scryptMemory } from './key-derivation.ts'
+import { saslPrepared } from './saslprep.ts'
 
 const NOTHING = Buffer.alloc(0)
 
@@ -24,6 +28,8 @@ export interface RecipeFunction {
   form(argument: Form): Form
   /** Milliseconds on one core for arguments of these lengths; absent: it only reads them once. */
   millis?(lengths: readonly number[], numbers: readonly number[]): number
+  /** Bytes that it holds outside of JavaScript; absent: nothing worth counting. */
+  memory?(numbers: readonly number[]): number
 }
 
 /** The bytes of every digest: each has an HMAC and is a scheme of its own name. */
@@ -55,6 +61,13 @@ export const recipeFunctions: ReadonlyMap<string, RecipeFunction> = new Map([
   ['utf16le', decoder((bytes) => recoded(bytes, 'utf16le'), 2)],
   ['utf16be', decoder((bytes) => recoded(bytes, 'utf16le')?.swap16() ?? null, 2)],
   ['latin1', decoder(latin1, 1)],
+  ...(['cp1252', 'cp437', 'cp850'] as const).map(
+    (page) => [page, decoder((bytes) => inCodePage(bytes, page), 1)] as const,
+  ),
+  // UTF-8 grows by these factors at most (Unicode Standard Annex 15).
+  ['nfc', decoder((bytes) => normalized(bytes, 'NFC'), 3)],
+  ['nfkc', decoder((bytes) => normalized(bytes, 'NFKC'), 11)],
+  ['saslprep', decoder(saslprep, 11)],
   ['lower', asciiCase(0x41, 0x5a, 0x20)],
   ['upper', asciiCase(0x61, 0x7a, -0x20)],
   ['trim', decoder(trimmed, 1)],
@@ -93,9 +106,9 @@ function hmac({ bytes, millisPerByte, hmac: made }: Digest): RecipeFunction {
 }
 
 /** The ceiling for PBKDF2 whatever the digest; the time it takes is bounded besides. */
-const MAX_PBKDF2_ROUNDS = 3_000_000
+const MAX_PBKDF2_ROUNDS = ceilings.recipe.pbkdf2Rounds.most
 /** SolarWinds Orion derives 1,024 bytes and hashes them. */
-const DERIVED_BYTES = { least: 8, most: 1024 }
+const DERIVED_BYTES = ceilings.recipe.derivedBytes
 
 function pbkdf2({ native, bytes, millisPerRound }: Digest): RecipeFunction | undefined {
   if (native === undefined || millisPerRound === undefined) return undefined
@@ -116,12 +129,13 @@ function pbkdf2({ native, bytes, millisPerRound }: Digest): RecipeFunction | und
 }
 
 /** 128 * n * r bytes are held at once. */
-const MAX_SCRYPT_BYTES = 256 * 1024 * 1024
+const MAX_SCRYPT_BYTES = ceilings.scrypt.bytes.most
 const MAX_SCRYPT = { n: 2 ** 18, r: 16, p: 10 }
 /** One block of 128 bytes, written and read: n = 16384, r = 8, p = 1 takes about 35 ms. */
 const MILLIS_PER_SCRYPT_BLOCK = 0.00027
 
 function scrypt(): RecipeFunction {
+  const memory = ([cost = 2, width = 1, lanes = 1]: readonly number[]) => scryptMemory({ cost, width, lanes })
   return {
     takes: ['bytes', 'bytes', 'count', 'count', 'count', 'number'],
     check: ([n = 0, r = 0, p = 0, length = 0]) => {
@@ -135,11 +149,11 @@ function scrypt(): RecipeFunction {
       checkDerived(length)
     },
     apply: ([password = NOTHING, salt = NOTHING], [n = 2, r = 1, p = 1, length = 8]) =>
-      // OpenSSL counts the blocks of every p and some more.
-      scryptSync(password, salt, length, { N: n, r, p, maxmem: 128 * r * (n + p + 2) + 65_536 }),
+      scryptSync(password, salt, length, { N: n, r, p, maxmem: memory([n, r, p]) + 65_536 }),
     longest: (_lengths, [, , , length = 0]) => length,
     form: () => 'raw',
     millis: (_lengths, [n = 0, r = 0, p = 0]) => n * r * p * MILLIS_PER_SCRYPT_BLOCK,
+    memory,
   }
 }
 
@@ -189,6 +203,16 @@ function latin1(bytes: Buffer): Buffer | null {
   const text = textOfUtf8(bytes)
   // biome-ignore lint/suspicious/noControlCharactersInRegex: the range is the whole of ISO 8859-1
   return text === null || !/^[\x00-\xff]*$/.test(text) ? null : Buffer.from(text, 'latin1')
+}
+
+function normalized(bytes: Buffer, form: 'NFC' | 'NFKC'): Buffer | null {
+  const text = textOfUtf8(bytes)
+  return text === null ? null : Buffer.from(text.normalize(form))
+}
+
+function saslprep(bytes: Buffer): Buffer | null {
+  const text = textOfUtf8(bytes)
+  return text === null ? null : Buffer.from(saslPrepared(text))
 }
 
 /** The bytes that trim() of PHP takes away. */

@@ -1,10 +1,12 @@
+import { ceilings } from './ceilings.ts'
 import { digestFunctions } from './digests/digest.ts'
+import type { HashFormat } from './format.ts'
 import { HashError } from './format.ts'
 import type { RecipeFunction } from './recipe-functions.ts'
 import { recipeFunctions } from './recipe-functions.ts'
 
 /** The longest recipe found in the wild has 90 characters. */
-export const MAX_RECIPE_CHARACTERS = 512
+const MAX_RECIPE_CHARACTERS = ceilings.recipe.characters.most
 const MAX_DEPTH = 16
 const MAX_NODES = 64
 /** A length or a place inside a value; no value is longer than 64 KiB. */
@@ -13,20 +15,19 @@ const MAX_NUMBER = 65_535
 /** A cost: rounds, and the parameters of scrypt. What is affordable is another question. */
 const MAX_COUNT = 10_000_000
 /** No store is known to repeat a plain digest more often; the time it takes is bounded besides. */
-const MAX_ROUNDS = 1_000_000
+const MAX_ROUNDS = ceilings.recipe.rounds.most
 
 /** What a recipe may name besides `$secret_NAME`, which `$pepper` is short for. */
 const VARIABLES = ['pass', 'salt', 'salt2', 'login', 'id', 'pepper'] as const
 /** The value of the round before, inside of `repeat`. */
 export const RUNNING = '_'
+const REPEAT = 'repeat'
 const SECRET = /^secret_[a-z0-9_]+$/
-
-/** A stored string of these is checked against the bytes that the recipe inside makes. */
-export type Around = 'bcrypt' | 'argon2'
 
 /** `bcrypt(hex(sha256($pass)))` is the node `hex(sha256($pass))` with bcrypt around it. */
 export interface ParsedRecipe {
-  readonly around: Around | null
+  /** A stored string of this format is checked against the bytes that the recipe inside makes. */
+  readonly around: HashFormat | null
   readonly node: RecipeNode
 }
 
@@ -61,13 +62,14 @@ interface Cursor {
 /**
  * Reads a recipe such as `md5($salt.hex(md5($pass)))`:
  *
- *     recipe   = joined | ( "bcrypt" | "argon2" ) "(" joined ")"
+ *     recipe   = joined | format "(" joined ")"
  *     joined   = value { "." value }
  *     value    = "$" name | "'" text "'" | function "(" argument { "," argument } ")"
  *              | "repeat" "(" digits "," ( digest | joined ) "," joined ")"
  *     argument = joined | digits
  *
- * Text knows the escapes \' \\ \0 \n \r \t.
+ * A format is the name of a family of stored hashes, such as `bcrypt` or `sha512crypt`; a function of the same name comes
+ * first. Text knows the escapes \' \\ \0 \n \r \t.
  *
  * `repeat(n, step, x)` makes x and then takes the step n more times; in the step `$_` is the value so far, and the
  * name of a digest alone is a step over `$_`. So Symfony's 5,000 rounds are one, and 4,999 further ones:
@@ -77,13 +79,18 @@ interface Cursor {
  * and FSHP 1 of 4,096 rounds is `repeat(4095, sha256, sha256($salt.$pass))`.
  *
  * Throws HashError with the place and what was expected there.
+ *
+ * @param formatNamed the format that a name stands for
  */
-export function parseRecipe(text: string): ParsedRecipe {
+export function parseRecipe(
+  text: string,
+  formatNamed: (name: string) => HashFormat | undefined,
+): ParsedRecipe {
   if (text.length > MAX_RECIPE_CHARACTERS) {
     throw new HashError('bad-recipe', `a recipe has at most ${MAX_RECIPE_CHARACTERS} characters`)
   }
   const cursor: Cursor = { text, at: 0, depth: 0, nodes: 0, steps: 0 }
-  const around = acceptsAround(cursor)
+  const around = acceptsFormat(cursor, formatNamed)
   const node = joined(cursor)
   if (around !== null) requires(cursor, ')')
   skipBlanks(cursor)
@@ -91,18 +98,24 @@ export function parseRecipe(text: string): ParsedRecipe {
   return { around, node }
 }
 
-/** Only a whole recipe can be of bcrypt or Argon2, because their salt and cost are in the stored string. */
-function acceptsAround(cursor: Cursor): Around | null {
+/** Only a whole recipe can be inside of a format, because salt and cost of that are in the stored string. */
+function acceptsFormat(
+  cursor: Cursor,
+  formatNamed: (name: string) => HashFormat | undefined,
+): HashFormat | null {
   skipBlanks(cursor)
-  const [word, name] = match(cursor, /(bcrypt|argon2)[ \t\r\n]*\(/y)
-  if (name !== 'bcrypt' && name !== 'argon2') return null
+  const [word, name = ''] = match(cursor, /([a-z0-9][a-z0-9_.-]*)[ \t\r\n]*\(/iy)
+  if (word === '' || recipeFunctions.has(name) || name === REPEAT) return null
+  const format = formatNamed(name)
+  if (!format)
+    throw expected(cursor, 'a function, the name of a scheme, a variable or a text in single quotes')
   cursor.at += word.length
-  return name
+  return format
 }
 
 /** The recipe as it is recorded: without blanks, and with texts as they were written. */
 export function printRecipe({ around, node }: ParsedRecipe): string {
-  return around === null ? printNode(node) : `${around}(${printNode(node)})`
+  return around === null ? printNode(node) : `${around.name}(${printNode(node)})`
 }
 
 function printNode(node: RecipeNode): string {
@@ -181,7 +194,7 @@ function quoted(cursor: Cursor): RecipeNode {
 
 function call(cursor: Cursor): RecipeNode {
   const [name] = match(cursor, /[a-z][a-z0-9_]*/iy)
-  if (name === 'repeat') return repeated(cursor, name)
+  if (name === REPEAT) return repeated(cursor, name)
   const called = recipeFunctions.get(name)
   if (!called) throw expected(cursor, 'a function, a variable or a text in single quotes')
   cursor.at += name.length

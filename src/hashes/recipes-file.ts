@@ -1,5 +1,5 @@
 import { HashError } from './format.ts'
-import { isSchemeName } from './index.ts'
+import { formatAround, isSchemeName } from './index.ts'
 import { variablesOf } from './recipe.ts'
 
 /** A longer name would make every log line longer. */
@@ -45,7 +45,7 @@ function namedRecipe(written: string, line: number): readonly [string, string] {
 
 function checkRecipe(recipe: string, line: number, column: number): void {
   try {
-    variablesOf(recipe)
+    variablesOf(recipe, formatAround)
   } catch (error) {
     if (!(error instanceof HashError)) throw error
     throw new RecipesFileError(line, `the recipe starts at position ${column + 1}; ${error.message}`)

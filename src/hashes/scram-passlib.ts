@@ -1,20 +1,12 @@
 import { ceilingWords } from './ceilings.ts'
 import { ab64, bytesOfAb64 } from './encodings.ts'
 import type { Family, ReadHash } from './format.ts'
-import type { DerivationDigest } from './key-derivation.ts'
-import {
-  derivationDigests,
-  derivedKeyHash,
-  keyBytes,
-  malformed,
-  pbkdf2,
-  saltBytes,
-  wholeNumber,
-} from './key-derivation.ts'
-import { preparedBytes } from './scram.ts'
+import { derivationDigests, keyBytes, malformed, saltBytes } from './key-derivation.ts'
+import type { ScramDigest } from './scram.ts'
+import { scramHash } from './scram.ts'
 
 /** In the order of passlib: the first that is there is the one that is checked. */
-const DIGESTS: ReadonlyMap<string, DerivationDigest> = new Map([
+const DIGESTS: ReadonlyMap<string, ScramDigest> = new Map([
   ['sha-256', 'sha256'],
   ['sha-512', 'sha512'],
   ['sha-224', 'sha224'],
@@ -47,9 +39,10 @@ function read(encoded: string): ReadHash {
   if (digest === undefined || key === undefined || !keys.has(REQUIRED)) {
     throw malformed('a SCRAM hash of passlib has a digest named sha-1')
   }
-  return derivedKeyHash({
+  return scramHash({
     scheme: scramPasslib.name,
-    derivation: pbkdf2(digest, wholeNumber(iterations, 'the number of iterations'), key.length),
+    digest,
+    iterations,
     salt: saltBytes(bytesOfAb64(salt)),
     key,
     written: (otherSalt, otherKey) => {
@@ -58,7 +51,7 @@ function read(encoded: string): ReadHash {
       })
       return `$scram$${iterations}$${ab64(otherSalt)}$${others.join(',')}`
     },
-    prepared: preparedBytes,
+    keeps: ['saltedPassword'],
   })
 }
 

@@ -36,12 +36,14 @@ function read(encoded: string, stored: StoredHash): ReadHash {
   const ways = key ? DEFAULTS.get(key.length) : undefined
   if (!key || !ways) throw malformed('a key of scrypt alone has 32 or 64 bytes, in hexadecimal or base64')
   const written = inside ?? stored.salt
-  if (written === null) throw new HashError('bad-salt', 'the salt is in the row or before a colon')
+  if (!written) throw new HashError('bad-salt', 'the salt is in the row or before a colon')
   const salt = saltBytes(Buffer.from(written))
   return {
     scheme: scryptRaw.name,
     millis: ways.reduce((sum, { millis }) => sum + millis, 0),
+    memory: Math.max(...ways.map(({ memory = 0 }) => memory)),
     decoy: storedAs(`carryover:${decoyKey(key.length).toString('hex')}`, scryptRaw.name),
+    nulIsData: true,
     matches: (password) => ways.some(({ derive }) => equalBytes(derive(password, salt), key)),
   }
 }

@@ -3,7 +3,7 @@ import { ceilingWords } from './ceilings.ts'
 import { md4 } from './digests/md4.ts'
 import { bytesOfHex, bytesOfPaddedBase64 } from './encodings.ts'
 import type { Family, ReadHash } from './format.ts'
-import { decoyKey, equalBytes, malformed, storedAs } from './key-derivation.ts'
+import { decoyKey, decoySalt, equalBytes, malformed, storedAs } from './key-derivation.ts'
 
 type DigestOf = (message: Buffer) => Buffer
 
@@ -47,12 +47,18 @@ function read(encoded: string): ReadHash {
   return {
     scheme: springDigest.name,
     millis: MILLIS,
-    decoy: storedAs(`${salt}${decoyKey(expected.length).toString('hex')}`, springDigest.name),
+    decoy: storedAs(`${constantSalt(salt)}${decoyKey(expected.length).toString('hex')}`, springDigest.name),
+    nulIsData: true,
     matches: (password) => {
       const message = Buffer.concat([password, suffix])
       return digests.some((digestOf) => equalBytes(digestOf(message), expected))
     },
   }
+}
+
+/** As long as the row's own, which is as much of the message. */
+function constantSalt(salt: string): string {
+  return salt === '' ? '' : `{${decoySalt(Buffer.byteLength(salt) - 2)}}`
 }
 
 /** Hexadecimal of a digest is base64 of another length, which no digest has: hexadecimal goes first. */

@@ -44,10 +44,13 @@ function read(encoded: string): ReadHash {
     throw malformed('a PBKDF2 hash of Spring has 28, 40 or 48 bytes, in hexadecimal or base64')
   const salt = bytes.subarray(0, release.saltBytes)
   const key = bytes.subarray(release.saltBytes)
+  const [{ pbkdf2: rounds } = {}] = release.ways
   return {
     scheme: springPbkdf2.name,
+    ...(rounds && { pbkdf2: rounds }),
     millis: release.ways.reduce((sum, { millis }) => sum + millis, 0),
     decoy: storedAs(decoyKey(bytes.length).toString('hex'), springPbkdf2.name),
+    nulIsData: true,
     matches: (password) => release.ways.some(({ derive }) => equalBytes(derive(password, salt), key)),
   }
 }

@@ -3,6 +3,7 @@ import { bcrypt, bcryptText } from './bcrypt.ts'
 import { affordable, ceilings, ceilingWords } from './ceilings.ts'
 import type { HashContext } from './context.ts'
 import type { Family, ReadHash } from './format.ts'
+import { withoutLane } from './wrapped.ts'
 
 const DECOY = 'CarryoverCarryoverCarOnobodyKnowsAPasswordForThisHas.'
 
@@ -27,7 +28,7 @@ function read(encoded: string, stored: StoredHash, context: HashContext): ReadHa
   const once = bcrypt.read(inner, stored, context)
   const isDouble = !/^bcrypt:/i.test(encoded)
   return {
-    ...once,
+    ...(isDouble ? withoutLane(once) : once),
     scheme: wbb4.name,
     millis: affordable(
       (isDouble ? 2 : 1) * once.millis,

@@ -21,3 +21,31 @@ export function readWrapped(
   const { decoy } = read
   return { ...read, scheme: name, decoy: { ...decoy, encoded: wrap(decoy.encoded ?? ''), scheme: null } }
 }
+
+/** The checks of the inner hash, for what is made of the password; null is made where no password matches. */
+export function prepared(
+  inner: ReadHash,
+  prepare: (password: Uint8Array) => Uint8Array | null,
+): Pick<ReadHash, 'matches' | 'lane'> {
+  const { lane } = inner
+  return {
+    matches: (password) => {
+      const made = prepare(password)
+      return made !== null && inner.matches(made)
+    },
+    ...(lane && {
+      lane: {
+        ...lane,
+        job: (password) => {
+          const made = prepare(password)
+          return made && lane.job(made)
+        },
+      },
+    }),
+  }
+}
+
+/** The same hash, to be given checks of its own. */
+export function withoutLane({ lane: _, ...rest }: ReadHash): Omit<ReadHash, 'lane'> {
+  return rest
+}

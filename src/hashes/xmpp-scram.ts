@@ -1,16 +1,8 @@
 import { ceilingWords } from './ceilings.ts'
 import { bytesOfHex } from './encodings.ts'
 import type { Family, ReadHash } from './format.ts'
-import {
-  derivationDigests,
-  derivedKeyHash,
-  keyBytes,
-  malformed,
-  pbkdf2,
-  saltBytes,
-  wholeNumber,
-} from './key-derivation.ts'
-import { preparedBytes, scramKeys } from './scram.ts'
+import { derivationDigests, keyBytes, malformed, saltBytes, wholeNumber } from './key-derivation.ts'
+import { scramHash } from './scram.ts'
 
 const SHA1_BYTES = derivationDigests.sha1.bytes
 const WHOLE = /^\$xmpp-scram\$0\$(\d{1,20})\$(\d{1,4})\$([0-9a-f]+)\$([0-9a-f]+)$/i
@@ -34,14 +26,14 @@ function read(encoded: string): ReadHash {
   if (wholeNumber(length, 'the length of the salt') !== salted.length) {
     throw malformed('the salt of an XMPP hash has as many bytes as the number before it says')
   }
-  return derivedKeyHash({
+  return scramHash({
     scheme: xmppScram.name,
-    derivation: pbkdf2('sha1', wholeNumber(iterations, 'the number of iterations'), SHA1_BYTES),
+    digest: 'sha1',
+    iterations,
     salt: salted,
     key: keyBytes(bytesOfHex(key), SHA1_BYTES),
     written: (otherSalt, otherKey) =>
       `$xmpp-scram$0$${iterations}$${length}$${otherSalt.toString('hex')}$${otherKey.toString('hex')}`,
-    prepared: preparedBytes,
-    finished: (derived) => scramKeys(derived, 'sha1').storedKey,
+    keeps: ['storedKey'],
   })
 }

@@ -3,6 +3,7 @@ import { affordable, ceilings, ceilingWords, isWithin } from './ceilings.ts'
 import { CRYPT64, crypt64, numberOfCrypt64, sameBytes, selfContained } from './crypt64.ts'
 import type { Family, ReadHash } from './format.ts'
 import { HashError } from './format.ts'
+import { scryptMemory } from './key-derivation.ts'
 import { streebog256, streebogHmac } from './streebog.ts'
 import type { YescryptCost } from './yescrypt-core.ts'
 import { yescrypt as yescryptDigest } from './yescrypt-core.ts'
@@ -47,6 +48,7 @@ function read(encoded: string, name: string): ReadHash {
   return {
     scheme: name,
     millis: MILLIS_AT_LEAST + ((128 * cost.n * cost.r) / 1024) * MILLIS_PER_KIBIBYTE,
+    memory: 128 * cost.n * cost.r,
     decoy: selfContained(`$${id}$${parameters}$${DECOY_SALT}$${DECOY_DIGEST}`),
     matches: (password) => {
       const made = yescryptDigest(password, saltBytes, cost)
@@ -140,6 +142,7 @@ export const scrypt7: Family = {
     return {
       scheme: 'scrypt-7',
       millis: scryptMillis(cost),
+      memory: scryptMemory({ cost: cost.N, width: cost.r, lanes: cost.p }),
       decoy: selfContained(`$7$${log2}${rDigits}${pDigits}${DECOY_SALT}$${DECOY_DIGEST}`),
       matches: (password) =>
         sameBytes(crypt64(scryptSync(password, Buffer.from(salt, 'latin1'), 32, cost)), digest),
@@ -155,7 +158,7 @@ interface ScryptCost {
 }
 
 function affordableScrypt(N: number, r: number, p: number): ScryptCost {
-  const cost = { N, r, p, maxmem: 128 * r * (N + p + 2) + 1024 }
+  const cost = { N, r, p, maxmem: scryptMemory({ cost: N, width: r, lanes: p }) + 1024 }
   affordable(r, ceilings.scrypt.r, 'the r of scrypt')
   affordable(p, ceilings.scrypt.p, 'the p of scrypt')
   affordable(N, ceilings.scrypt.n, 'the N of scrypt')

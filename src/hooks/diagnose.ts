@@ -24,6 +24,8 @@ export interface DiagnosisOptions {
   readonly perMinute: number
   readonly count: (scheme: string, variant: string) => void
   readonly read: Read
+  /** What a row may be checked as: its scheme, or the candidates of its cohort. */
+  readonly schemesOf: (stored: StoredHash) => readonly string[]
 }
 
 /** Milliseconds after which an answer has been written; passwords wait no longer than that. */
@@ -38,7 +40,7 @@ const MOST_MS = 50
 /** Recipes come from rows and could be many; metric labels must not be. */
 const MOST_RECIPE_LABELS = 50
 
-export function createDiagnosis({ perMinute, count, read }: DiagnosisOptions): Diagnosis {
+export function createDiagnosis({ perMinute, count, read, schemesOf }: DiagnosisOptions): Diagnosis {
   const tallies = new Map<string, MismatchVariant>()
   const recipeLabels = new Set<string>()
   const waiting = new Map<NodeJS.Timeout, Uint8Array>()
@@ -74,7 +76,8 @@ export function createDiagnosis({ perMinute, count, read }: DiagnosisOptions): D
     const hash = readable(user.hash, read)
     if (user.status !== 'active' || hash === null || hash.millis >= CHEAP_MILLIS || isFull()) return
     taken++
-    tally(hash.scheme, await firstMatch(user.hash, password, read))
+    const trials = cheapTrials(user.hash, password, schemesOf(user.hash))
+    tally(hash.scheme, await firstMatch(trials, read))
   }
 
   return {
@@ -108,10 +111,10 @@ export function createDiagnosis({ perMinute, count, read }: DiagnosisOptions): D
   }
 }
 
-async function firstMatch(stored: StoredHash, typed: Uint8Array, read: Read): Promise<CheapVariant | 'none'> {
+async function firstMatch(trials: Iterable<CheapTrial>, read: Read): Promise<CheapVariant | 'none'> {
   let spent = 0
   let slice = performance.now()
-  for (const trial of cheapTrials(stored, typed)) {
+  for (const trial of trials) {
     if (await isMatch(trial, read)) return trial.variant
     const worked = performance.now() - slice
     if (worked < SLICE_MS) continue

@@ -1,4 +1,4 @@
-import type { Attempt, LegacyUser, StoredHash, Verdict } from '../domain.ts'
+import type { Asker, Attempt, LegacyUser, StoredHash, Verdict } from '../domain.ts'
 import type { Classified } from '../hashes/classify.ts'
 import { lookupName, usablePassword } from '../input.ts'
 import type { Decoys } from './decoy.ts'
@@ -24,7 +24,12 @@ export interface VerdictRecord {
 
 export interface JudgeDeps {
   readonly find: (name: string | null, deadline: number) => Promise<Found>
-  readonly check: (stored: StoredHash, password: Uint8Array, deadline: number) => Promise<boolean>
+  readonly check: (
+    stored: StoredHash,
+    password: Uint8Array,
+    deadline: number,
+    asker: Asker,
+  ) => Promise<boolean>
   readonly classify: (stored: StoredHash) => Classified
   /** Durable when it resolves. Says which verdict to give: `throttled` replaces any other. */
   readonly record: (record: VerdictRecord) => Promise<Verdict['kind']>
@@ -64,7 +69,7 @@ export async function judge(attempt: Attempt, deps: JudgeDeps): Promise<Judgemen
     const proposed: Verdict =
       place.refusals() >= deps.refusalLimit
         ? { kind: 'throttled' }
-        : await examine(attempt, user, classified, deps)
+        : await examine(attempt, subject, user, classified, deps)
     const millis = Math.round(performance.now() - started)
     const given = await deps.record({ attempt, name, user, classified, verdict: proposed, millis })
     const verdict: Verdict = given === 'throttled' ? { kind: 'throttled' } : proposed
@@ -77,13 +82,19 @@ export async function judge(attempt: Attempt, deps: JudgeDeps): Promise<Judgemen
 
 async function examine(
   attempt: Attempt,
+  subject: string,
   user: LegacyUser | null,
   classified: Classified | null,
   deps: JudgeDeps,
 ): Promise<Verdict> {
   const password = usablePassword(attempt.password)
   const stored = user !== null && classified?.usable ? user.hash : deps.decoys.current()
-  const matches = await work(stored, password, attempt.deadline - RECORD_RESERVE_MS, deps)
+  const deadline = attempt.deadline - RECORD_RESERVE_MS
+  // Without a usable password the same work is done with a stand-in, and never matches.
+  const matches = await deps.check(stored, password ?? STAND_IN, deadline, {
+    subject,
+    caller: attempt.caller,
+  })
   if (user === null || classified === null) return { kind: 'unknown-login' }
   if (user.status !== 'active') return { kind: 'disabled' }
   if (!classified.usable) {
@@ -93,17 +104,6 @@ async function examine(
   deps.decoys.learn(classified.read)
   if (isLong(user.migratedAt, deps.migratedGraceMs)) return { kind: 'migrated' }
   return matches && password !== undefined ? { kind: 'match', user } : { kind: 'mismatch' }
-}
-
-/** One check. Without a usable password the same work is done with a stand-in, and never matches. */
-async function work(
-  stored: StoredHash,
-  password: Uint8Array | undefined,
-  deadline: number,
-  deps: JudgeDeps,
-): Promise<boolean> {
-  const matches = await deps.check(stored, password ?? STAND_IN, deadline)
-  return matches && password !== undefined
 }
 
 const STAND_IN = new Uint8Array(16).fill(0x78)

@@ -9,6 +9,7 @@ import type {
   Reply,
 } from '../dialects/dialect.ts'
 import type { LegacyUser } from '../domain.ts'
+import type { Call } from '../http.ts'
 import { loggableId } from '../input.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
@@ -23,7 +24,7 @@ export interface HookRoute {
   readonly hook: Hook
   /** Whether the request comes from the provider. Asked before anything of the body is read. */
   knows(header: (name: string) => string | undefined): boolean
-  answer(request: Request, deadline: number): Promise<Reply>
+  answer(call: Call, deadline: number): Promise<Reply>
 }
 
 export interface Flows {
@@ -49,7 +50,7 @@ export function hookRoutes(
       dialect,
       hook,
       knows: (header) => hasHeaderSecret(header, accepted),
-      answer: (request, deadline) => answer(dialect.name, hook, request, deadline, flows),
+      answer: (call, deadline) => answer(dialect.name, hook, call, deadline, flows),
     }))
   })
 }
@@ -57,33 +58,33 @@ export function hookRoutes(
 async function answer(
   dialect: string,
   hook: Hook,
-  request: Request,
+  call: Call,
   deadline: number,
   flows: Flows,
 ): Promise<Reply> {
   switch (hook.flow) {
     case 'attempt':
-      return answerAttempt(dialect, hook, request, deadline, flows)
+      return answerAttempt(dialect, hook, call, deadline, flows)
     case 'registration':
-      return answerRegistration(dialect, hook, request, deadline, flows)
+      return answerRegistration(dialect, hook, call, deadline, flows)
     case 'confirmation':
-      return answerConfirmation(dialect, hook, request, flows)
+      return answerConfirmation(dialect, hook, call, flows)
     case 'handshake':
-      return answerHandshake(hook, request)
+      return answerHandshake(hook, call)
   }
 }
 
 async function answerAttempt(
   dialect: string,
   hook: AttemptHook,
-  request: Request,
+  call: Call,
   deadline: number,
   { judge: deps, mismatched, log, metrics }: Flows,
 ): Promise<Reply> {
   const started = performance.now()
-  const question = await readBody(request, hook.schema)
+  const question = await readBody(call, hook.schema)
   const requestId = loggableId(question.requestId)
-  const attempt = { ...question, requestId, dialect, hook: hook.name, deadline }
+  const attempt = { ...question, requestId, dialect, hook: hook.name, deadline, caller: call }
   const { verdict, user, scheme } = await judge(attempt, {
     ...deps,
     notice: (seen) => {
@@ -117,12 +118,12 @@ async function answerAttempt(
 async function answerRegistration(
   dialect: string,
   hook: RegistrationHook,
-  request: Request,
+  call: Call,
   deadline: number,
   { admit: deps, log, metrics }: Flows,
 ): Promise<Reply> {
   const started = performance.now()
-  const question = await readBody(request, hook.schema)
+  const question = await readBody(call, hook.schema)
   const requestId = loggableId(question.requestId)
   const { names, self } = question
   const { admission, userId } = await admit(
@@ -146,10 +147,10 @@ async function answerRegistration(
 async function answerConfirmation(
   dialect: string,
   hook: ConfirmationHook,
-  request: Request,
+  call: Call,
   { confirm: deps, log, metrics }: Flows,
 ): Promise<Reply> {
-  const notices = await readBody(request, hook.schema)
+  const notices = await readBody(call, hook.schema)
   const tally = await confirm(
     notices.map((notice) => ({ ...notice, dialect, hook: hook.name })),
     deps,
@@ -160,6 +161,6 @@ async function answerConfirmation(
   return hook.answer()
 }
 
-async function answerHandshake(hook: HandshakeHook, request: Request): Promise<Reply> {
-  return hook.answer((name) => request.headers.get(name) ?? undefined)
+async function answerHandshake(hook: HandshakeHook, call: Call): Promise<Reply> {
+  return hook.answer(call.header)
 }

@@ -15,6 +15,9 @@ export const columns = [
 
 export type Column = (typeof columns)[number]
 
+/** How exports write a missing value in a cell. JSON has a null of its own, which becomes the first of them. */
+export const NULL_CELLS = ['\\N', 'NULL'] as const
+
 /** What a field of the file is for. */
 export type Purpose =
   | { readonly kind: 'column'; readonly column: Column }

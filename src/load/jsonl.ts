@@ -1,13 +1,14 @@
-import { columns, type Fields } from './columns.ts'
+import { columns, type Fields, NULL_CELLS } from './columns.ts'
 import type { RecordReader, RecordSink } from './csv.ts'
 import { isStorableText, writeProfile } from './profile.ts'
 import type { Refusal, Rule } from './rules.ts'
 
 const LONGEST_RECORD = 1024 * 1024
 
-const [PROFILE] = [columns.indexOf('profile')]
+const PROFILE = columns.indexOf('profile')
+const SALT = columns.indexOf('salt')
 
-/** Reads JSON Lines: a JSON object a line. The cells of a record stand in the order of `columns`; null is empty. */
+/** Reads JSON Lines: a JSON object a line. The cells of a record stand in the order of `columns`; null is empty, but for a salt. */
 export function jsonlReader(
   fields: Fields,
   sink: Pick<RecordSink, 'record'> & {
@@ -42,6 +43,7 @@ function cellsOf(text: string, fields: Fields): string[] | Refusal {
   if (value === undefined) return { rule: 'json' }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return { rule: 'not-an-object' }
   const cells = columns.map(() => '')
+  cells[SALT] = NULL_CELLS[0]
   const filled = new Set<string>()
   const parts: [string, unknown][] = []
   let profile: unknown
@@ -59,6 +61,7 @@ function cellsOf(text: string, fields: Fields): string[] | Refusal {
       profile = given
       continue
     }
+    if (given === null) continue
     const cell = cellOf(given, purpose.column === 'deleted')
     if (cell === undefined) return { rule: 'type', field: purpose.column }
     if (!isStorableText(cell)) return { rule: 'unstorable', field: purpose.column }
@@ -81,7 +84,6 @@ function parsed(text: string): unknown {
 
 /** Ids are often numbers. Only a whole number has one way of being written. */
 function cellOf(value: unknown, flag: boolean): string | undefined {
-  if (value === null) return ''
   if (typeof value === 'string') return value
   if (typeof value === 'number' && Number.isSafeInteger(value)) return String(value)
   return flag && typeof value === 'boolean' ? String(value) : undefined

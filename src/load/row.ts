@@ -1,6 +1,7 @@
 import type { CopyRow } from '../db/encode.ts'
 import type { Defect, StoredHash } from '../domain.ts'
 import type { Column, Layout } from './columns.ts'
+import { NULL_CELLS } from './columns.ts'
 import { readMoment } from './moment.ts'
 import { readProfile } from './profile.ts'
 import type { Refusal } from './rules.ts'
@@ -82,7 +83,7 @@ export function rowReader(layout: Layout, defaultCohort: string, deps: RowDeps):
   const readHash = (cells: readonly string[]): Refusal | null => {
     row.passwordHash = cells[at.password_hash] || null
     row.hashScheme = (cells[at.hash_scheme] ?? '').trim() || null
-    row.salt = cells[at.salt] || null
+    row.salt = saltIn(cells[at.salt])
     // A file that only deletes has no hashes; a user in it who is not deleted would lose the one in the copy.
     if (at.password_hash < 0 && !row.deleted) return { rule: 'required', field: 'password_hash' }
     if (row.passwordHash !== null && isLonger(row.passwordHash, LONGEST.password_hash))
@@ -136,6 +137,11 @@ export function rowReader(layout: Layout, defaultCohort: string, deps: RowDeps):
       return null
     },
   }
+}
+
+/** An empty cell is the empty salt: some stores have it, and what needs a real one refuses it. */
+function saltIn(cell: string | undefined): string | null {
+  return cell === undefined || NULL_CELLS.some((missing) => missing === cell) ? null : cell
 }
 
 function readDeleted(text: string): boolean | undefined {

@@ -1,3 +1,5 @@
+import { namedRecipe } from '../hashes/named-recipes.ts'
+
 /** What is made of password and salt with one digest, `H`. The first lines are the most common ones. */
 const WITH_ONE_DIGEST = [
   'H($pass)',
@@ -112,6 +114,28 @@ export const catalogue: readonly string[] = [
   ),
   ...OF_SYSTEMS,
 ]
+
+/** Digests of a digest, many times: the rounds that stores are known to have, and one more, as some count. */
+const ROUNDS = [1_000, 1_001, 1_024, 1_025, 5_000]
+const WITH_ROUNDS = [
+  'repeat(N,H,H($salt.$pass))',
+  'repeat(N,H,H($pass.$salt))',
+  'repeat(N,H,H($pass))',
+  'repeat(N,hex(H($_)),hex(H($salt.$pass)))',
+  'repeat(N,hex(H($_)),hex(H($pass.$salt)))',
+  'repeat(N,hex(H($_)),hex(H($pass)))',
+]
+const ITERATED_DIGESTS = ['md5', 'sha1', 'sha256', 'sha512']
+
+/** Recipes of a millisecond and more. A repetition of 999 steps makes 1,000 rounds. */
+export const iterated: readonly string[] = [
+  ...['symfony-digest', 'authlogic'].flatMap((name) => namedRecipe(name)?.recipes ?? []),
+  ...ROUNDS.flatMap((rounds) =>
+    WITH_ROUNDS.flatMap((pattern) =>
+      ITERATED_DIGESTS.map((digest) => pattern.replaceAll('H', digest).replace('N', String(rounds - 1))),
+    ),
+  ),
+].filter((recipe) => recipe.startsWith('repeat('))
 
 function filled(pattern: string, outer: string, inner: string): string {
   return pattern.replace(/\b(hmac_)?([HG])(?=\()/g, (_, hmac = '', place) => {

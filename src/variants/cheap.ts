@@ -49,8 +49,15 @@ const WRITINGS: readonly (readonly [CheapVariant, string])[] = [
   ['sha256-first', 'hex(sha256($pass))'],
 ]
 
-/** A fixed list of some dozen variants for each row; those that change nothing are left out. */
-export function* cheapTrials(stored: StoredHash, typed: Uint8Array): Generator<CheapTrial> {
+/**
+ * A fixed list of some dozen variants for each row; those that change nothing are left out.
+ * @param schemes what the row may be checked as
+ */
+export function* cheapTrials(
+  stored: StoredHash,
+  typed: Uint8Array,
+  schemes: readonly string[],
+): Generator<CheapTrial> {
   const text = Buffer.from(typed).toString()
   const same = () => Buffer.from(typed)
   for (const [variant, change] of TEXTS) {
@@ -66,12 +73,11 @@ export function* cheapTrials(stored: StoredHash, typed: Uint8Array): Generator<C
   const login = stored.login.toLowerCase()
   if (login !== stored.login)
     yield { variant: 'login-lower-case', stored: { ...stored, login }, password: same() }
-  for (const [variant, scheme] of recipes(stored.scheme))
+  for (const [variant, scheme] of schemes.flatMap((declared) => [...recipes(declared)]))
     yield { variant, stored: { ...stored, scheme }, password: same() }
 }
 
-function* recipes(declared: string | null): Generator<readonly [CheapVariant, string]> {
-  const scheme = declared?.trim() ?? ''
+function* recipes(scheme: string): Generator<readonly [CheapVariant, string]> {
   const recipe = digests.has(scheme) ? `${scheme}($pass)` : scheme
   if (!recipe.includes('(')) return
   if (uses(recipe, '$salt')) {

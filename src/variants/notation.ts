@@ -8,7 +8,7 @@ export type Part =
 
 export type Expression = readonly Part[]
 
-const TOKEN = /\s*(?:('(?:[^'\\]|\\.)*')|(\$[a-z0-9_]+|\d+)|([a-z][a-z0-9_]*)\s*\(|([.,)]))\s*/iy
+const TOKEN = /\s*(?:('(?:[^'\\]|\\.)*')|(\$[a-z0-9_]+|\d+)|([a-z][a-z0-9_-]*)\s*\(|([.,)]))\s*/iy
 
 /** Null for what is not of the notation. */
 export function parseNotation(text: string): Expression | null {

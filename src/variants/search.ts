@@ -3,7 +3,7 @@ import type { StoredHash } from '../domain.ts'
 import type { ReadHash } from '../hashes/format.ts'
 import { listSchemes } from '../hashes/listed.ts'
 import { digests } from '../hashes/recipe-functions.ts'
-import { catalogue, prehashes } from './catalogue.ts'
+import { catalogue, iterated, prehashes } from './catalogue.ts'
 import { evaluate } from './evaluate.ts'
 import {
   type Account,
@@ -194,6 +194,7 @@ function nearOf({ stored }: Account): Near[] {
   return [
     ...(isRecipe(declared) ? [{ recipe: declared, weight: 0 }] : []),
     ...[...recipes, ...catalogue].map((recipe) => ({ recipe, weight: 1 })),
+    ...iterated.map((recipe) => ({ recipe, weight: 2 })),
   ]
 }
 

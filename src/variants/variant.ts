@@ -1,5 +1,6 @@
 import type { StoredHash } from '../domain.ts'
 import { HashError, type ReadHash } from '../hashes/format.ts'
+import { matchesPassword } from '../hashes/password-forms.ts'
 import { evaluate } from './evaluate.ts'
 import { type Account, inputsOf, type PasswordForm, type RowForm } from './forms.ts'
 
@@ -49,7 +50,7 @@ export function readable(stored: StoredHash, read: Read): ReadHash | null {
 /** Whether the trial matches. A check that cannot be done, as without its native module, says nothing and so is no match. */
 export async function matches({ read, password }: Trial): Promise<boolean> {
   try {
-    return await read.matches(password)
+    return await matchesPassword(read, password)
   } catch {
     return false
   } finally {

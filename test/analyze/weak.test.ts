@@ -1,9 +1,13 @@
+import { readFileSync } from 'node:fs'
 import { expect, test } from 'vitest'
 import { createTally } from '../../src/analyze/tally.ts'
 import { weaknessesOf } from '../../src/analyze/weak.ts'
 import type { StoredHash } from '../../src/domain.ts'
 import { classify } from '../../src/hashes/classify.ts'
-import { BCRYPT_4, BCRYPT_TAIL, copyRow } from './helpers.ts'
+import { exampleStored, formats } from '../../src/hashes/index.ts'
+import { namedRecipes } from '../../src/hashes/named-recipes.ts'
+import { ALLOWED } from '../hashes/vectors.ts'
+import { BCRYPT_4, BCRYPT_TAIL, copyRow, stored } from './helpers.ts'
 
 const argon2 = (cost: string) =>
   `$argon2id$v=19$${cost}$Y2FycnlvdmVyY2Fycnlvdg$WlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlo`
@@ -32,6 +36,16 @@ const cases: readonly { title: string; hash: Partial<StoredHash>; weak: readonly
     title: 'HMAC with MD5',
     hash: { scheme: 'hmac_md5($salt, $pass)', salt: 'abc' },
     weak: ['md5-or-sha1'],
+  },
+  {
+    title: 'a digest inside of bcrypt',
+    hash: { scheme: 'bcrypt(hex(md5($pass)))', encoded: `$2y$08$${BCRYPT_TAIL}` },
+    weak: [],
+  },
+  {
+    title: 'a digest without salt under its name, around a recipe',
+    hash: { scheme: 'ldap-sha512(latin1($pass))', encoded: `{SHA512}${digest(64)}` },
+    weak: ['unsalted'],
   },
   { title: 'bcrypt at cost 4', hash: { scheme: null, encoded: BCRYPT_4 }, weak: ['bcrypt-cost'] },
   { title: 'bcrypt at cost 8', hash: { scheme: null, encoded: `$2y$08$${BCRYPT_TAIL}` }, weak: [] },
@@ -65,6 +79,85 @@ test.for(cases)('$title', ({ hash, weak }) => {
   expect(tally.cells().map((cell) => cell.weak)).toEqual([weak])
 })
 
+/** Every family by what is weak about its example, as people have judged it. The empty word is: nothing. */
+const judged: Readonly<Record<string, readonly string[]>> = JSON.parse(
+  readFileSync(new URL('./families.json', import.meta.url), 'utf8'),
+)
+const judgements = new Map(
+  Object.entries(judged).flatMap(([weak, names]) => names.map((name) => [name, weak])),
+)
+/** What each digest makes: bare, with a salt, or with HMAC. */
+const OF_A_DIGEST = /^(?:raw|salted|hmac)-/
+
+test('every family of the registry is judged, and no other', () => {
+  const named = namedRecipes.map(({ name }) => name).filter((name) => !OF_A_DIGEST.test(name))
+  expect([...judgements.keys()].sort()).toEqual([...formats.map(({ name }) => name), ...named].sort())
+})
+
+test.for([...judgements])('%s: %s', ([scheme, weak]) => {
+  expect(weakIn(exampleStored(scheme, ALLOWED))).toBe(weak)
+})
+
+test('of digests the bare ones are unsalted, and MD4, MD5 and SHA-1 are old', () => {
+  for (const { name } of namedRecipes.filter((recipe) => OF_A_DIGEST.test(recipe.name))) {
+    const unsalted = name.startsWith('raw-') ? ['unsalted'] : []
+    const old = /-(?:md4|md5|sha1)$/.test(name) ? ['md5-or-sha1'] : []
+    expect([name, weakIn(exampleStored(name))]).toEqual([name, [...unsalted, ...old].join(' ')])
+  }
+})
+
+/** Families that hold strong and weak hashes alike. */
+test.for([
+  ['django-salted', `md5$carryover$${digest(16)}`, 'md5-or-sha1'],
+  ['django-salted', `sha1$$${digest(20)}`, 'unsalted md5-or-sha1'],
+  ['werkzeug', `md5$carryover$${digest(16)}`, 'md5-or-sha1'],
+  ['werkzeug', `sha256$carryover$${digest(32)}`, ''],
+  ['werkzeug', `pbkdf2:sha1:1000$carryover$${digest(20)}`, 'pbkdf2-cost'],
+  ['spring-digest', `{salt}${digest(16)}`, 'md5-or-sha1'],
+  ['spring-digest', digest(20), 'unsalted md5-or-sha1'],
+  ['spring-digest', `{salt}${Buffer.alloc(20, 'Z').toString('base64')}`, 'md5-or-sha1'],
+  ['spring-delegating', `{MD5}{salt}${digest(16)}`, 'md5-or-sha1'],
+  ['spring-delegating', `{MD4}${digest(16)}`, 'unsalted md5-or-sha1'],
+  ['spring-delegating', `{SHA-256}{salt}${digest(32)}`, ''],
+  ['magento', `${digest(16)}:carryover:0`, 'md5-or-sha1'],
+  ['mssql', `0x0100${digest(24)}`, 'md5-or-sha1'],
+  ['kratos-pf', `$md5$${Buffer.alloc(16, 'Z').toString('base64')}`, 'unsalted md5-or-sha1'],
+  ['kratos-hmac', `$hmac-sha1$${Buffer.from(digest(20)).toString('base64')}$c2FsdA==`, 'md5-or-sha1'],
+  ['ldap-crypt', '{CRYPT}CaCarryover..', 'des'],
+  ['keycloak', keycloak('pbkdf2', 27_500), 'pbkdf2-cost'],
+  ['keycloak', keycloak('pbkdf2-sha256', 27_500), 'pbkdf2-cost'],
+  ['keycloak', keycloak('pbkdf2-sha512', 210_000), ''],
+  ['hashcat-pbkdf2', `md5:1000:Y2Fycnk=:${Buffer.alloc(16, 'Z').toString('base64')}`, 'pbkdf2-cost'],
+  ['pbkdf2-django', `pbkdf2_sha256$150000$carry$${Buffer.alloc(32, 'Z').toString('base64')}`, ''],
+  ['jenkins', `$PBKDF2$HMACSHA512:10000:63617272$${digest(64)}`, 'pbkdf2-cost'],
+  ['netiq-sspr', `$sspr$1$1$NONE$${digest(20)}`, 'unsalted md5-or-sha1'],
+  ['netiq-sspr', `$pbkdf2-hmac-sha1$1000.63617272.${digest(20)}`, 'pbkdf2-cost'],
+  ['fshp', `{FSHP0|8|1}${Buffer.alloc(28, 'Z').toString('base64')}`, 'md5-or-sha1'],
+  ['shiro1', `$shiro1$MD5$1$Y2Fycnk=$${Buffer.alloc(16, 'Z').toString('base64')}`, 'md5-or-sha1'],
+] as const)('%s, %s', ([scheme, encoded, weak]) => {
+  expect(weakIn(stored({ scheme, encoded }))).toBe(weak)
+})
+
+function keycloak(algorithm: string, hashIterations: number): string {
+  return JSON.stringify({
+    algorithm,
+    hashIterations,
+    salt: 'Y2Fycnk=',
+    value: Buffer.alloc(64).toString('base64'),
+  })
+}
+
+function weakIn(hash: StoredHash): string {
+  const classified = classify(hash, ALLOWED)
+  expect(classified.usable).toBe(true)
+  const tally = createTally()
+  tally.add(copyRow(hash), classified)
+  return tally
+    .cells()
+    .flatMap(({ weak }) => weak)
+    .join(' ')
+}
+
 test('some families say by their name alone what is weak about them', () => {
   const weak = (scheme: string, millis: number) =>
     weaknessesOf({ scheme, millis, parameters: '', algorithm: '' })
@@ -73,8 +166,8 @@ test('some families say by their name alone what is weak about them', () => {
   expect(weak('vbulletin', 0.01)).toEqual(['md5-or-sha1'])
   expect(weak('postgres-md5', 0.01)).toEqual(['md5-or-sha1'])
   expect(weak('sha512crypt', 6)).toEqual([])
-  // A thousand rounds of PBKDF2 with SHA-1 are slow enough not to be told here.
-  expect(weak('pbkdf2_sha1($pass, $salt, 9000, 20)', 3)).toEqual([])
+  expect(weak('pbkdf2_sha1($pass, $salt, 9000, 20)', 3)).toEqual(['pbkdf2-cost'])
+  expect(weak('pbkdf2_sha512(hex(md5($pass)), $salt, 52500, 64)', 30)).toEqual([])
 })
 
 test.each([

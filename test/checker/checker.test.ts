@@ -2,12 +2,14 @@ import { mkdtempSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { performance } from 'node:perf_hooks'
+import { hashSync } from 'bcryptjs'
 import { afterEach, describe, expect, test } from 'vitest'
-import { argon2Loads } from '../../src/checker/argon2-loads.ts'
 import type { Checker, CheckerOptions } from '../../src/checker/checker.ts'
 import { createChecker } from '../../src/checker/checker.ts'
-import type { StoredHash } from '../../src/domain.ts'
+import type { Caller, StoredHash } from '../../src/domain.ts'
 import { Failure } from '../../src/errors.ts'
+import type { Argon2Library } from '../../src/hashes/argon2-library.ts'
+import { NO_CONTEXT } from '../../src/hashes/context.ts'
 import { HashError } from '../../src/hashes/format.ts'
 
 const MD5 = { encoded: '5f4dcc3b5aa765d61d8327deb882cf99', scheme: 'md5', right: 'password' }
@@ -18,13 +20,24 @@ const ARGON2 = {
   right: 'password',
 }
 
+/** Made by the package `argon2`: the other one does not take associated data. */
+const ARGON2_DATA = {
+  encoded:
+    '$argon2id$v=19$m=4096,t=2,p=2,data=c2hvcA$c29tZXNhbHRzb21lc2FsdA$Ln5vhwVlb1ucXwtSvd+R8+1jMsp3vIxj17xjjpVWfow',
+  right: 'password',
+}
+
 const open: Checker[] = []
 afterEach(async () => {
   await Promise.all(open.splice(0).map((checker) => checker.close()))
 })
 
 async function checkerWith(options: Partial<CheckerOptions> = {}): Promise<Checker> {
-  const checker = createChecker({ threads: 1, argon2Loads: async () => true, ...options })
+  const checker = createChecker({
+    threads: 1,
+    argon2Libraries: async () => ['node-rs', 'argon2'],
+    ...options,
+  })
   open.push(checker)
   await checker.ready()
   return checker
@@ -86,7 +99,7 @@ describe('when there is more work than time', () => {
   test('what cannot be done by its deadline is refused at once, and the rest is done', async () => {
     const checker = await checkerWith()
     const settled: unknown[] = []
-    const checks = Array.from({ length: 12 }, async () => {
+    const checks = Array.from({ length: 200 }, async () => {
       const result = await checker.check(stored(BCRYPT_10), Buffer.from('x'), inMillis(700)).catch(codeOf)
       settled.push(result)
       return result
@@ -101,8 +114,8 @@ describe('when there is more work than time', () => {
 
   test('a check whose deadline passes in the queue leaves it then', async () => {
     const checker = await checkerWith({ script: fixture() })
-    const slow = checker.check(stored(BCRYPT, 'slow'), Buffer.from('x'), inMillis(5000))
-    const waiting = checker.check(stored(BCRYPT, 'quick'), Buffer.from('x'), inMillis(100))
+    const slow = checker.check(stored(BCRYPT_10, 'slow'), Buffer.from('x'), inMillis(5000))
+    const waiting = checker.check(stored(BCRYPT_10, 'quick'), Buffer.from('x'), inMillis(200))
     expect(checker.queued()).toBe(1)
     await expect(waiting).rejects.toSatisfy((error) => codeOf(error) === 'overloaded')
     expect([checker.busy(), checker.queued()]).toEqual([1, 0])
@@ -171,6 +184,144 @@ test.for([
   await expect(failing).rejects.toSatisfy((error) => detailOf(error) === expected)
 })
 
+describe('who waits for whom', () => {
+  const settledOrder = async (checks: readonly [string, Promise<unknown>][]) => {
+    const order: string[] = []
+    await Promise.all(checks.map(([name, check]) => check.finally(() => order.push(name))))
+    return order
+  }
+
+  test('a brief check does not wait behind dear ones', async () => {
+    const checker = await checkerWith({ script: fixture() })
+    const dear = () => checker.check(stored(BCRYPT_10, 'slow'), Buffer.from('x'), inMillis(5000))
+    const brief = () => checker.check(stored(BCRYPT, 'quick'), Buffer.from('x'), inMillis(5000))
+    const order = await settledOrder([
+      ['dear', dear()],
+      ['dear', dear()],
+      ['brief', brief()],
+    ])
+    expect(order).toEqual(['brief', 'dear', 'dear'])
+  })
+
+  test('dear checks do not wait behind brief ones', async () => {
+    const checker = await checkerWith({ script: fixture() })
+    const brief = () => checker.check(stored(BCRYPT, 'slow'), Buffer.from('x'), inMillis(5000))
+    const dear = () => checker.check(stored(BCRYPT_10, 'quick'), Buffer.from('x'), inMillis(5000))
+    const order = await settledOrder([
+      ['brief', brief()],
+      ['brief', brief()],
+      ['brief', brief()],
+      ['dear', dear()],
+    ])
+    expect(order.indexOf('dear')).toBeLessThan(order.length - 1)
+  })
+
+  test('many checks of one login leave room for the others', async () => {
+    const checker = await checkerWith({ script: fixture() })
+    const check = (subject: string) =>
+      checker.check(stored(BCRYPT_10, 'slow'), Buffer.from('x'), inMillis(10_000), { subject })
+    const order = await settledOrder([
+      ...Array.from({ length: 5 }, (): [string, Promise<unknown>] => ['flooded', check('flooded')]),
+      ['other', check('other')],
+    ])
+    expect(order).toEqual(['flooded', 'flooded', 'other', 'flooded', 'flooded', 'flooded'])
+  })
+
+  test('what nobody waits for any more is not checked', async () => {
+    const checker = await checkerWith({ script: fixture() })
+    let gone = false
+    let leave = () => {}
+    const caller: Caller = {
+      hasGone: () => gone,
+      onceGone: (act) => {
+        leave = act
+        return () => {}
+      },
+    }
+    const check = (caller?: Caller) =>
+      checker.check(stored(BCRYPT_10, 'slow'), Buffer.from('x'), inMillis(5000), { caller })
+    const running = check()
+    const waiting = check(caller)
+    gone = true
+    leave()
+    await expect(waiting).rejects.toSatisfy((error) => detailOf(error) === 'overloaded caller-gone')
+    expect([checker.busy(), checker.queued()]).toEqual([1, 0])
+    expect(await running).toBe(true)
+    await expect(check(caller)).rejects.toSatisfy((error) => codeOf(error) === 'overloaded')
+  })
+})
+
+test('checks of one kind that wait at the same time share calls, and each gets its own answer', async () => {
+  const companies: number[] = []
+  const events = {
+    ran: (_: string, _predicted: number, _taken: number, company: number) => companies.push(company),
+  }
+  const checker = await checkerWith({ events })
+  const hashes = [
+    { encoded: '$2b$08$CCCCCCCCCCCCCCCCCCCCC.', right: '' },
+    { encoded: '$2y$08$CarryoverCarryoverCarO', right: 'another' },
+  ].map(({ encoded, right }) => ({ encoded: hashSync(right, encoded.replace('$2y$', '$2b$')), right }))
+  const questions = Array.from({ length: 31 }, (_, place) => {
+    const hash = hashes[place % 2] ?? BCRYPT
+    return { hash, password: place % 3 === 0 ? 'wrong' : hash.right }
+  })
+  const answers = await Promise.all(
+    questions.map(({ hash, password }) =>
+      checker.check(stored(hash), Buffer.from(password), inMillis(30_000)),
+    ),
+  )
+  expect(answers).toEqual(questions.map(({ hash, password }) => password === hash.right))
+  expect(companies[0]).toBe(1)
+  expect(Math.max(...companies)).toBe(3)
+  expect(companies.reduce((sum, company) => sum + company, 0)).toBe(31)
+})
+
+describe('the memory of Argon2', () => {
+  const MEBIBYTE = 2 ** 20
+  const greedy = {
+    encoded:
+      '$argon2id$v=19$m=65536,t=1,p=1$Y2FycnlvdmVyY2Fycnlvdg$WlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlo',
+  }
+  const contextOf = (mebibytes: number) => ({ ...NO_CONTEXT, memory: mebibytes * MEBIBYTE })
+
+  test('checks that run together never take more than is allowed', async () => {
+    const checker = await checkerWith({ threads: 4, context: contextOf(150) })
+    const seen: number[] = []
+    const watching = setInterval(() => seen.push(checker.memory() / MEBIBYTE), 1)
+    const checks = Array.from({ length: 12 }, () =>
+      checker.check(stored(greedy), Buffer.from('x'), inMillis(60_000)),
+    )
+    expect(await Promise.all(checks)).toEqual(Array.from({ length: 12 }, () => false))
+    clearInterval(watching)
+    expect(Math.max(...seen)).toBe(128)
+    expect(checker.memory()).toBe(0)
+  })
+
+  test('a hash that needs more than is allowed at all is too costly', async () => {
+    const checker = await checkerWith({ context: contextOf(63) })
+    await expect(checker.check(stored(greedy), Buffer.from('x'), inMillis(5000))).rejects.toSatisfy(
+      (error) => detailOf(error) === 'too-costly',
+    )
+  })
+})
+
+test('a thread that hangs is replaced, its check fails, and the next one is done', async () => {
+  const lost: string[] = []
+  const events = { threadLost: (reason: string) => lost.push(reason) }
+  const checker = await checkerWith({ script: fixture(), events })
+  const hanging = checker.check(stored(BCRYPT, 'hang'), Buffer.from('x'), inMillis(20_000))
+  await expect(hanging).rejects.toSatisfy((error) => detailOf(error) === 'unavailable thread-overran')
+  expect(await checker.check(stored(BCRYPT, 'quick'), Buffer.from('x'), inMillis(5000))).toBe(true)
+  expect([lost, checker.busy()]).toEqual([['overran'], 0])
+})
+
+test('the cohort of a row reaches the thread', async () => {
+  const checker = await checkerWith({ script: fixture() })
+  const row = (cohort: string) => ({ ...stored(BCRYPT, 'cohort-known'), cohort })
+  expect(await checker.check(row('retail'), Buffer.from('x'), inMillis(5000))).toBe(true)
+  expect(await checker.check(row('staff'), Buffer.from('x'), inMillis(5000))).toBe(false)
+})
+
 describe('close', () => {
   test('what runs and what waits becomes unavailable, and so does what comes later', async () => {
     const checker = await checkerWith({ script: fixture() })
@@ -185,13 +336,28 @@ describe('close', () => {
   })
 })
 
-describe('the native module of Argon2', () => {
-  test('loads here', async () => {
-    expect(await argon2Loads()).toBe(true)
+describe('the libraries of Argon2', () => {
+  test.for<Argon2Library[][]>([[['node-rs']], [['argon2']]])(
+    'one is enough: %s',
+    async ([libraries = []]) => {
+      const checker = await checkerWith({ argon2Libraries: async () => libraries })
+      expect(await checker.check(stored(ARGON2), Buffer.from(ARGON2.right), inMillis(5000))).toBe(true)
+      expect(await checker.check(stored(ARGON2), Buffer.from('another'), inMillis(5000))).toBe(false)
+    },
+  )
+
+  test('associated data is unavailable without the one that takes it', async () => {
+    const without = await checkerWith({ argon2Libraries: async () => ['node-rs'] })
+    const unchecked = without.check(stored(ARGON2_DATA), Buffer.from(ARGON2_DATA.right), inMillis(5000))
+    await expect(unchecked).rejects.toSatisfy((error) => detailOf(error) === 'unavailable argon2-native')
+    const checker = await checkerWith()
+    expect(await checker.check(stored(ARGON2_DATA), Buffer.from(ARGON2_DATA.right), inMillis(5000))).toBe(
+      true,
+    )
   })
 
-  test('when it does not load, Argon2 is unavailable and the rest works', async () => {
-    const checker = await checkerWith({ argon2Loads: async () => false })
+  test('where none works, Argon2 is unavailable and the rest works', async () => {
+    const checker = await checkerWith({ argon2Libraries: async () => [] })
     const unchecked = checker.check(stored(ARGON2), Buffer.from(ARGON2.right), inMillis(5000))
     await expect(unchecked).rejects.toSatisfy((error) => detailOf(error) === 'unavailable argon2-native')
     expect(await checker.check(stored(BCRYPT), Buffer.from(BCRYPT.right), inMillis(5000))).toBe(true)

@@ -88,13 +88,17 @@ test('$2x$ of a password in ASCII is $2b$', async () => {
   }
 })
 
+/** Characters at the end that are no part of salt or digest. */
+const BEHIND: Readonly<Record<string, number>> = { 'juniper-ive': 24 }
+
 // Salt and digest stand in the second half; what stands before may say the same in several ways.
 test.for(formats)(
   '$name: with one character of its second half changed it never matches',
   async ({ name }) => {
     const { stored, context, password } = cheapest(name)
     const encoded = stored.encoded ?? ''
-    for (let at = Math.floor(encoded.length / 2); at < encoded.length; at += 1) {
+    const end = encoded.length - (BEHIND[name] ?? 0)
+    for (let at = Math.floor(encoded.length / 2); at < end; at += 1) {
       const changed = `${encoded.slice(0, at)}${encoded[at] === 'a' ? 'b' : 'a'}${encoded.slice(at + 1)}`
       if (changed.toLowerCase() === encoded.toLowerCase()) continue
       expect(await verdict({ ...stored, encoded: changed }, password, context)).toBe(false)

@@ -4,49 +4,86 @@ import type { StoredHash } from '../../src/domain.ts'
 import type { HashContext } from '../../src/hashes/context.ts'
 import { HashError } from '../../src/hashes/format.ts'
 import { readHash } from '../../src/hashes/index.ts'
-import { readVectors } from './vectors.ts'
+import { createBudget } from './spending.ts'
+import { readVectors, unsalted } from './vectors.ts'
 
 const INPUTS = 1_000_000
 /** Checks of mutants that are more than a digest; the rest is only read. */
 const COSTLY_CHECKS = 300
 const NOBODYS_PASSWORD = Buffer.from('no vector has this password, so nothing may match it')
 const SEED = 0x5eed
-/** Reading all of them takes about a quarter of this on two busy cores; a pattern that backtracks would take far more. */
-const MOST_READING_MILLIS = 60_000
+/** Of one read, and of one check that may run on the event loop. */
+const MOST = { millis: 5, bytes: 1024 * 1024 }
 const PEPPERED: HashContext = {
   recipes: new Map(),
   secrets: new Map([['pepper', Buffer.from('pepper')]]),
   plaintext: false,
 }
 
-test(`${INPUTS} mutants are read or refused, and none matches`, async () => {
+test(`${INPUTS} mutants are read or refused within ${MOST.millis} ms and a mebibyte each, and none matches`, async () => {
   const random = mulberry32(SEED)
   const seeds = readdirSync(new URL('./vectors/', import.meta.url)).flatMap((file) =>
     readVectors(file.replace('.json', '')).map(({ stored }) => stored),
   )
   expect(seeds.length).toBeGreaterThan(1_800)
+  const reads = createBudget(MOST)
+  const checks = createBudget(MOST)
   let read = 0
   let costly = 0
-  let reading = 0
   for (let input = 0; input < INPUTS; input += 1) {
     const stored = mutant(pick(seeds, random), seeds, random)
-    const started = performance.now()
-    const hash = readOrRefuse(stored)
-    reading += performance.now() - started
+    const name = `input ${input} of seed ${SEED}`
+    const hash = await reads.spend(() => readOrRefuse(stored), `reading ${name}`)
     if (!hash) continue
     read += 1
     if (hash.millis >= 5) continue
-    if (hash.native || hash.millis >= 1) {
+    const isCheap = !hash.native && hash.millis < 1
+    if (!isCheap) {
       costly += 1
       if (costly > COSTLY_CHECKS) continue
     }
-    if (await hash.matches(NOBODYS_PASSWORD)) throw new Error(`input ${input} of seed ${SEED} matches`)
+    const check = () => hash.matches(NOBODYS_PASSWORD)
+    if (await (isCheap ? checks.spend(check, `checking ${name}`) : check()))
+      throw new Error(`${name} matches`)
   }
   // Mutants that are all refused would test the first guard and nothing behind it.
   expect(read).toBeGreaterThan(INPUTS / 20)
   expect(costly).toBeGreaterThan(0)
-  expect(reading).toBeLessThan(MOST_READING_MILLIS)
 }, 240_000)
+
+const bcryptLike = unsalted(`$2b$10$${'.'.repeat(53)}`)
+
+test.for([
+  { title: 'takes 20 ms', work: () => busyFor(20), fails: /^a read took \d\d\.\d ms$/ },
+  {
+    title: 'takes 2 MiB of bytes',
+    work: () => Buffer.alloc(2 * MOST.bytes),
+    fails: /^a read took 2\d{6} bytes$/,
+  },
+  {
+    title: 'takes 2 MiB of numbers',
+    work: () => new Array<number>(MOST.bytes / 4).fill(0.5),
+    fails: /^a read took \d{7} bytes$/,
+  },
+])('a format that $title is noticed', async ({ work, fails }) => {
+  const read = () => [work(), readOrRefuse(bcryptLike)]
+  await expect(createBudget(MOST).spend(read, 'a read')).rejects.toThrow(fails)
+})
+
+test('one bad moment is not the fault of the format', async () => {
+  let times = 0
+  const read = () => {
+    times += 1
+    return times === 1 ? busyFor(20) : readOrRefuse(bcryptLike)
+  }
+  await createBudget(MOST).spend(read, 'a read')
+  expect(times).toBeGreaterThan(1)
+})
+
+function busyFor(millis: number): void {
+  const end = performance.now() + millis
+  while (performance.now() < end);
+}
 
 function readOrRefuse(stored: StoredHash) {
   try {

@@ -10,8 +10,8 @@ export interface Parameter {
   readonly written: (value: number) => string
   /** What all the work may take, where that stops the number earlier. */
   readonly millis: number
-  /** bcrypt.ts and argon2.ts have the number from the table; their own vectors show that it is read. */
-  readonly own?: true
+  /** What the time grows with; the number itself where it is absent. */
+  readonly work?: (value: number) => number
 }
 
 const { argon2, bcrypt, check, pbkdf2, recipe, scrypt } = ceilings
@@ -19,9 +19,10 @@ const { argon2, bcrypt, check, pbkdf2, recipe, scrypt } = ceilings
 /** Every number of every family whose cost varies, by the family's name. */
 export const parameters: Readonly<Record<string, readonly Parameter[]>> = {
   ...inExamples(/m=(19456),t=2,p=1/, (example) => [
-    { ...put(example, '19456', argon2.kibibytes), own: true },
-    { ...put(example, 't=2', argon2.passes, (passes) => `t=${passes}`), own: true },
-    { ...put(example, 'p=1', argon2.lanes, (lanes) => `p=${lanes}`), own: true },
+    put(example, '19456', argon2.kibibytes),
+    put(example, 't=2', argon2.passes, (passes) => `t=${passes}`),
+    put(example, 'p=1', argon2.lanes, (lanes) => `p=${lanes}`),
+    put(example, 'm=19456,t=2', argon2.passes, (passes) => `m=${argon2.kibibytes.most},t=${passes}`),
   ]),
   ...inExamples(/(?:\$2[aby]\$|:bcrypt:|2b,r=)(\d\d)/, (example, cost) => [
     {
@@ -31,12 +32,13 @@ export const parameters: Readonly<Record<string, readonly Parameter[]>> = {
         bcrypt.cost,
         (value) => `${example.includes('r=') ? value : twoDigits(value)}$`,
       ),
-      own: true,
+      work: (value) => 2 ** value,
     },
   ]),
   magento: [
-    { ...number(argon2.passes, (passes) => magento(passes, 64)), own: true },
-    { ...number(argon2.kibibytes, (kibibytes) => magento(1, kibibytes / 1024)), own: true },
+    number(argon2.passes, (passes) => magento(passes, 64)),
+    number(argon2.passes, (passes) => magento(passes, 1024)),
+    number(argon2.kibibytes, (kibibytes) => magento(1, kibibytes / 1024)),
   ],
   ...iterations({
     'ldap-pbkdf2': '60000',
@@ -137,7 +139,7 @@ export const parameters: Readonly<Record<string, readonly Parameter[]>> = {
   ],
   qnx: [put(exampleOf('qnx'), '@s@', ceilings.qnx.rounds, (rounds) => `@s,${rounds}@`)],
   jenkins: [
-    { ...put(exampleOf('jenkins'), '$10$', bcrypt.cost, (cost) => `$${twoDigits(cost)}$`), own: true },
+    put(exampleOf('jenkins'), '$10$', bcrypt.cost, (cost) => `$${twoDigits(cost)}$`),
     ofRecipe(
       recipe.pbkdf2Rounds.most,
       (rounds) => `$PBKDF2$HMACSHA512:${rounds}:63617272$${'5a'.repeat(64)}`,

@@ -1,8 +1,9 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { isSchemeName } from '../../src/hashes/index.ts'
+import { exampleStored, isSchemeName, readHash } from '../../src/hashes/index.ts'
 import { listSchemes } from '../../src/hashes/listed.ts'
 import { namedRecipe } from '../../src/hashes/named-recipes.ts'
 import { recipeExample } from '../../src/hashes/recipe.ts'
+import { ALLOWED } from '../hashes/vectors.ts'
 
 // The tables of docs/schemes.md.
 
@@ -35,6 +36,14 @@ export function schemeRows(): string {
     return `| ${cells.join(' | ')} |`
   })
   return rows.join('\n')
+}
+
+/** The schemes whose origin takes no password with a NUL. */
+export function withoutNul(): string {
+  return listSchemes()
+    .filter(({ name }) => readHash({ ...exampleStored(name), scheme: name }, ALLOWED).nulIsData !== true)
+    .map(({ name }) => code(name))
+    .join(' ')
 }
 
 export function vectorsInAll(): number {

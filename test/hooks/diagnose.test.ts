@@ -1,6 +1,8 @@
 import { createHash } from 'node:crypto'
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import type { LegacyUser } from '../../src/domain.ts'
+import { schemesOf } from '../../src/hashes/candidates.ts'
+import { type HashContext, NO_CONTEXT } from '../../src/hashes/context.ts'
 import { readHash } from '../../src/hashes/index.ts'
 import { createDiagnosis } from '../../src/hooks/diagnose.ts'
 
@@ -26,11 +28,12 @@ function user(encoded: string, scheme: string | null, change: Partial<LegacyUser
   }
 }
 
-function setUp(perMinute = 60) {
+function setUp(perMinute = 60, context: HashContext = NO_CONTEXT) {
   const counted: string[] = []
   const diagnosis = createDiagnosis({
     perMinute,
-    read: readHash,
+    read: (stored) => readHash(stored, context),
+    schemesOf: (stored) => schemesOf(stored, context),
     count: (scheme, variant) => counted.push(`${scheme} ${variant}`),
   })
   const settle = async () => {
@@ -63,6 +66,25 @@ test.each([
   await settle()
   expect(counted).toEqual([`${scheme} ${variant}`])
   expect(diagnosis.counts()).toEqual([{ scheme, variant, count: 1 }])
+})
+
+test.each([
+  { variant: 'trimmed', hash: digest('md5', TYPED.trim()) },
+  { variant: 'recipe-changed', hash: digest('md5', `${TYPED}00ff`) },
+  {
+    variant: 'salt-hexadecimal',
+    hash: digest('md5', Buffer.concat([Buffer.from('00ff', 'hex'), Buffer.from(TYPED)])),
+  },
+  { variant: 'none', hash: digest('md5', 'something else') },
+])('$variant is counted of a row that names no scheme', async ({ variant, hash }) => {
+  const { diagnosis, counted, settle } = setUp(60, {
+    ...NO_CONTEXT,
+    recipes: new Map([['shop', 'md5($salt.$pass)']]),
+    candidates: new Map([['*', ['md5', 'shop']]]),
+  })
+  diagnosis.mismatched(user(hash, null), TYPED)
+  await settle()
+  expect(counted).toEqual([`candidates ${variant}`])
 })
 
 test.each([

@@ -192,6 +192,36 @@ describe('CSV', () => {
     ])
   })
 
+  test.for([
+    { title: 'an empty cell', format: 'csv', content: 'id,login,password_hash,salt\n1,ann,h,\n', salt: '' },
+    { title: 'quotes alone', format: 'csv', content: 'id,login,password_hash,salt\n1,ann,h,""\n', salt: '' },
+    { title: 'a blank', format: 'csv', content: 'id,login,password_hash,salt\n1,ann,h, \n', salt: ' ' },
+    { title: '\\N', format: 'csv', content: 'id,login,password_hash,salt\n1,ann,h,\\N\n', salt: null },
+    { title: 'NULL', format: 'csv', content: 'id,login,password_hash,salt\n1,ann,h,NULL\n', salt: null },
+    { title: 'no column', format: 'csv', content: 'id,login,password_hash\n1,ann,h\n', salt: null },
+    {
+      title: 'an empty text of JSON',
+      format: 'jsonl',
+      content: '{"id":1,"login":"ann","password_hash":"h","salt":""}\n',
+      salt: '',
+    },
+    {
+      title: 'null of JSON',
+      format: 'jsonl',
+      content: '{"id":1,"login":"ann","password_hash":"h","salt":null}\n',
+      salt: null,
+    },
+    {
+      title: 'no field of JSON',
+      format: 'jsonl',
+      content: '{"id":1,"login":"ann","password_hash":"h"}\n',
+      salt: null,
+    },
+  ] as const)('a salt that is $title', async ({ format, content, salt }) => {
+    const { rows } = await read(content, { format })
+    expect(rows.map((row) => row.salt)).toEqual([salt])
+  })
+
   test('columns are mapped, dropped and collected into the profile', async () => {
     const { rows } = await read(
       'uid;user;pw;first;Last Name;junk;profile\n1;ann;h;Ann;;x;{"a":1}\n2;bob;h;;B"ob;x;\n',

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 import { expect, test } from 'vitest'
 import type { StoredHash } from '../../src/domain.ts'
 import { readHash } from '../../src/hashes/index.ts'
-import { catalogue } from '../../src/variants/catalogue.ts'
+import { catalogue, iterated } from '../../src/variants/catalogue.ts'
 import { evaluate } from '../../src/variants/evaluate.ts'
 import { neighbours, parseNotation, printNotation, replaceVariable } from '../../src/variants/notation.ts'
 
@@ -30,6 +30,18 @@ test.each(catalogue)('%s is a recipe, and is read and written as it stands', (re
   })
   expect(readable.length, recipe).toBeGreaterThan(0)
   expect(printNotation(parseNotation(recipe) ?? [])).toBe(recipe)
+})
+
+test.each(iterated)('%s is a recipe that a search can afford', (recipe) => {
+  const readable = ENCODED.flatMap((encoded) => {
+    try {
+      return [readHash(stored(encoded, recipe)).millis]
+    } catch {
+      return []
+    }
+  })
+  expect(readable.length, recipe).toBeGreaterThan(0)
+  expect(Math.max(...readable)).toBeLessThan(50)
 })
 
 test.each(catalogue)('%s is evaluated as it is checked', async (recipe) => {

@@ -14,6 +14,18 @@ const account = (encoded: string, password: string, change: Partial<StoredHash> 
   typed: 'ann',
   email: 'ann@example.com',
 })
+/** Made with Python's hashlib, of "typed" and the salt "pinch". */
+const ITERATED: ReadonlyMap<string, string> = new Map([
+  ['repeat(999,md5,md5($salt.$pass))', '95c390efab4c8a1334b2bbf4348b26a3'],
+  [
+    'repeat(1024,hex(sha256($_)),hex(sha256($pass.$salt)))',
+    '10a3fe333bba5e324fba6078e79d6a04f3631685b7c8cd8caa129db25ef1ec9d',
+  ],
+  [
+    "repeat(4999,sha1($_.$pass.'{'.$salt.'}'),sha1($pass.'{'.$salt.'}'))",
+    'dd9de4e5e726eb62c12daf34d0a378c3e1b5e7ec',
+  ],
+])
 const limits = { most: 20_000, slowMillis: 1_000 }
 
 test('nothing is found of another password, within the limit', async () => {
@@ -57,6 +69,19 @@ test('what the notation can put around an expression is told as a scheme', async
   }
   const { found } = await search(account('x', 'typed', { scheme: 'slow' }), read, limits)
   expect(found.map(describe)).toEqual(['hash_scheme slow(hex(md5($pass)))'])
+})
+
+test.each([
+  { scheme: 'repeat(999,md5,md5($salt.$pass))' },
+  { scheme: 'repeat(1024,hex(sha256($_)),hex(sha256($pass.$salt)))' },
+  { scheme: "repeat(4999,sha1($_.$pass.'{'.$salt.'}'),sha1($pass.'{'.$salt.'}'))" },
+])('$scheme is found', async ({ scheme }) => {
+  const encoded = ITERATED.get(scheme) ?? ''
+  const { found } = await search(account(encoded, 'typed', { salt: 'pinch' }), readHash, {
+    most: 50_000,
+    slowMillis: 10_000,
+  })
+  expect(found.map(describe)).toContain(`hash_scheme ${scheme}`)
 })
 
 test('the e-mail address as the salt is said in words', async () => {

@@ -5,21 +5,24 @@ import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { StoredHash } from '../../src/domain.ts'
 import { classify } from '../../src/hashes/classify.ts'
+import type { HashContext } from '../../src/hashes/context.ts'
 import type { Vector } from '../hashes/vectors.ts'
 import { readVectors } from '../hashes/vectors.ts'
 import { type TestDatabase, testDatabase } from '../helpers/db.ts'
 import { startProcess } from '../helpers/process.ts'
 import { caller, passwordImport } from '../helpers/service.ts'
-import { type CsvUser, loadUsers } from '../helpers/users.ts'
+import { type CsvUser, cheapUsers, loadUsers } from '../helpers/users.ts'
 
 // Every vector as a user of the service. What is compared is the answer of the hook and the recorded outcome.
 
 /** Dearer ones would be most of the time; their checks are the same as those of their cheaper siblings. */
 const MOST_MILLIS = 400
-const DEARER = 12
+const DEARER = 13
 /** Two cores, and half a second for the dearest: nobody waits as long as the caller's clock allows. */
 const AT_ONCE = 4
 const ATTEMPTS = 5
+/** More than vectors of any scheme. */
+const CHEAP_USERS = 500
 
 type Outcome = 'match' | 'mismatch' | 'unusable-hash'
 
@@ -29,11 +32,12 @@ interface Case extends Vector {
   readonly typed: string
   readonly outcome: Outcome
   readonly millis: number
+  readonly usable: boolean
 }
 
 const cases = readdirSync(new URL('../hashes/vectors/', import.meta.url))
   .flatMap((file) => readVectors(file.replace('.json', '')))
-  .filter(({ defect, stored }) => defect === undefined && !isNobodys(stored))
+  .filter(({ stored }) => !isNobodys(stored) && isStorable(stored))
   .map(caseOf)
 const played = cases.filter(({ millis }) => millis <= MOST_MILLIS)
 
@@ -43,13 +47,8 @@ let directory: string
 beforeAll(async () => {
   db = await testDatabase()
   directory = await mkdtemp(join(tmpdir(), 'carryover-vectors-'))
-  await loadUsers(
-    db.url,
-    played.map(({ user }) => user),
-  )
-  // In a file an empty cell is no salt. A store that is read as a view tells the two apart.
-  const emptySalts = played.flatMap(({ stored, user }) => (stored.salt === '' ? [user.id] : []))
-  await db.owner.query(`update legacy.users set salt = '' where id = any($1)`, [emptySalts])
+  // Most users have MD5, so that it is what stands in for the work of hashes that cannot be checked.
+  await loadUsers(db.url, [...played.map(({ user }) => user), ...cheapUsers(CHEAP_USERS)])
 })
 afterAll(async () => {
   await rm(directory, { recursive: true })
@@ -62,21 +61,14 @@ test('few vectors are too dear to be played, each outcome among them', () => {
   for (const { outcome } of played) counts[outcome] += 1
   expect(counts.match).toBeGreaterThanOrEqual(1_000)
   expect(counts.mismatch).toBeGreaterThanOrEqual(140)
-  expect(counts['unusable-hash']).toBeGreaterThanOrEqual(90)
+  expect(counts['unusable-hash']).toBeGreaterThanOrEqual(650)
+  expect(played.filter(({ defect }) => defect !== undefined).length).toBeGreaterThanOrEqual(570)
 })
 
-// A service has one set of secrets, and vectors have several.
-test.for(
-  [...new Map(played.map((one) => [settingsOf(one), one.context])).entries()].map(([key, context], at) => ({
-    key,
-    context,
-    at,
-  })),
-)(
+test.for(servicesFor(played).map((service, at) => ({ ...service, at })))(
   'every vector gets its verdict and leaves its outcome, service $at',
   { timeout: 180_000 },
-  async ({ key, context }) => {
-    const mine = played.filter((one) => settingsOf(one) === key)
+  async ({ context, mine }) => {
     const secrets = await mkdtemp(join(directory, 'secrets-'))
     for (const [name, value] of context.secrets) await writeFile(join(secrets, name), value)
     const service = await startProcess(db.url, {
@@ -107,6 +99,11 @@ function isNobodys({ scheme, login }: StoredHash): boolean {
   return (scheme === 'cisco-asa' || scheme === 'cisco-pix') && login === ''
 }
 
+/** PostgreSQL stores no NUL, and the load says so. */
+function isStorable({ encoded, scheme, salt }: StoredHash): boolean {
+  return ![encoded, scheme, salt].some((text) => text?.includes('\0'))
+}
+
 function caseOf(vector: Vector, at: number): Case {
   const { stored, context, password, expect: expected } = vector
   const classified = classify(stored, context)
@@ -121,27 +118,59 @@ function caseOf(vector: Vector, at: number): Case {
       email,
       password_hash: stored.encoded ?? '',
       hash_scheme: stored.scheme ?? '',
-      salt: stored.salt ?? '',
+      salt: stored.salt ?? '\\N',
     },
     typed: typed ?? '',
     outcome: expected && typed !== undefined ? 'match' : classified.usable ? 'mismatch' : 'unusable-hash',
     millis: classified.usable ? classified.read.millis : 0,
+    usable: classified.usable,
   }
 }
 
-/** What a person can have typed: nothing empty, no NUL, no more than 4 KiB, and nothing that is not Unicode. */
+/** What a person can have typed: nothing empty, no more than 4 KiB, and nothing that is not Unicode. */
 function textOf(password: Buffer): string | undefined {
   const text = password.toString('utf8')
   const typable = Buffer.from(text).equals(password) && password.length > 0 && password.length <= 4096
-  return typable && !text.includes('\0') ? text : undefined
+  return typable ? text : undefined
 }
 
-/** The same for vectors that one service can play. */
-function settingsOf({ context }: Vector): string {
-  return JSON.stringify([
-    ...[...context.secrets].map(([name, value]) => [name, value.toString('hex')]),
-    context.plaintext,
-  ])
+interface Service {
+  readonly context: HashContext
+  readonly mine: readonly Case[]
+}
+
+/** A service has one secret of a name, and vectors have several, or none: few services that play all of them. */
+function servicesFor(all: readonly Case[]): readonly Service[] {
+  const services: Service[] = []
+  const contexts = new Map(all.map((one) => [settingsOf(one), one.context]))
+  for (const [key, context] of contexts) {
+    const one = { context, mine: all.filter((each) => settingsOf(each) === key) }
+    const at = services.findIndex((service) => fits(joined(service, one)))
+    const known = services[at]
+    if (known) services[at] = joined(known, one)
+    else services.push(one)
+  }
+  return services
+}
+
+/** The same for vectors that need the same of a service. */
+function settingsOf({ context: { secrets, plaintext } }: Vector): string {
+  return JSON.stringify([[...secrets].map(([name, value]) => [name, value.toString('hex')]), plaintext])
+}
+
+function joined(one: Service, other: Service): Service {
+  const secrets = new Map([...one.context.secrets, ...other.context.secrets])
+  return { context: { ...one.context, secrets }, mine: [...one.mine, ...other.mine] }
+}
+
+/** Nobody's secret is another one, and nobody has one who is to have none. */
+function fits({ context, mine }: Service): boolean {
+  return mine.every(
+    ({ stored, context: own, usable }) =>
+      own.plaintext === context.plaintext &&
+      [...own.secrets].every(([name, value]) => context.secrets.get(name)?.equals(value)) &&
+      classify(stored, context).usable === usable,
+  )
 }
 
 /** The verdict, asked for again while the service has too much to do. */
