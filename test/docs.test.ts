@@ -2,6 +2,7 @@ import { expect, test } from 'vitest'
 import { settings } from '../src/config.ts'
 import { MOST_MILLIS } from '../src/hashes/recipe-compile.ts'
 import { digests } from '../src/hashes/recipe-functions.ts'
+import { detectionRows, detectionTotals } from './helpers/detection-page.ts'
 import {
   covered,
   families,
@@ -39,13 +40,18 @@ test('docs/schemes.md lists every scheme', async () => {
   const page = `# Hash schemes
 
 What \`hash_scheme\` may say, and what is told from \`password_hash\` alone when \`hash_scheme\` is empty. The same list as
-\`carryover formats\`. This page is made by \`test/docs.test.ts\`.
+\`carryover formats\`, where the examples are whole. This page is made by \`test/docs.test.ts\`.
 
 Known answers: ${vectorsInAll()} in the data files of \`test/hashes/vectors\`. A recipe's are counted under every name that has that
 recipe. Where a vector is a published one, its project is named.
 
-| scheme | how it is told | example | note | vectors | from |
-| --- | --- | --- | --- | --- | --- |
+A stored string is told *exactly* by a mark of its family, as \`$2b$\`, and *probably* by its shape alone: 13 characters of crypt
+may be something else. \`carryover analyze\` counts the rows that are told only probably. [detection.md](detection.md) has what every
+vector is taken for. The ceiling is the most that is read: a hash above it is counted as unverifiable (\`too-costly\`), at
+the load as at the check, and no check is longer than the strictest caller waits.
+
+| scheme | example | how it is told | ceiling | stored by | vectors | from | note |
+| --- | --- | --- | --- | --- | --- | --- | --- |
 ${schemeRows()}
 
 A bare digest in hex or base64 is never guessed: 32 hex digits alone fit more than ten schemes, and a wrong guess would refuse
@@ -98,4 +104,45 @@ serves several families counts its vectors in each.
 ${familyRows()}
 `
   await expect(page).toMatchFileSnapshot('../docs/schemes.md')
+})
+
+test('docs/detection.md says what every vector is taken for', async () => {
+  const totals = detectionTotals()
+  const page = `# What a stored string is taken for
+
+What the well-formed vectors of each data file of \`test/hashes/vectors\` are taken for when \`hash_scheme\` is empty: the string alone
+decides. This page is made by \`test/docs.test.ts\`, and another test sees that no string is claimed by two schemes.
+
+| | vectors |
+| --- | --- |
+| told exactly, by a mark of the family | ${totals.exact} |
+| told probably, by the shape alone | ${totals.probable} |
+| need a scheme | ${totals['needs a scheme']} |
+
+In this order: what stands for no hash or for a locked login (empty, \`NULL\`, \`*\`, \`!…\`, \`x\`, \`NP\`, \`LOCK\` and the like) is
+refused; then the only scheme whose shape claims the string reads it; then a bare digest, in hexadecimal or base64, is
+tried under the candidates of its cohort, if there are any, and is \`ambiguous\` if not; everything else is \`unrecognised\`. Nothing is ever
+taken for plain text. Where two families write the same braces, what follows decides:
+
+| string | taken for |
+| --- | --- |
+| \`{SHA256}\` in any case and a digest in base64 or hexadecimal | \`ldap-sha256\` |
+| \`{SHA256}\` and 64 hexadecimal digits, a colon and a salt | \`joomla-sha256\` |
+| \`{sha256}\` and 80 hexadecimal digits | \`spring-delegating\` |
+| \`{MD5}\` and a digest in base64 or hexadecimal | \`ldap-md5\` |
+| \`{MD5}\` and \`$1$\` | \`ldap-crypt\` |
+| \`{MD5}\` and a salt in braces | \`spring-delegating\` |
+| \`{SSHA256}\` and base64 of digest and salt | \`ldap-ssha256\` |
+| \`{ssha256}\`, a cost of two digits and \`$\` | \`aix\` |
+| \`{PBKDF2}\`, iterations, a salt and 20 bytes of key | \`ldap-pbkdf2\` |
+| \`{PBKDF2}\`, iterations, a salt and another key | \`elasticsearch-pbkdf2\` |
+
+A file whose vectors are told as something else holds strings that look the same in both: bcrypt over a password that was
+hashed before is bcrypt to the eye, and only \`hash_scheme\` says what it is over.
+
+| vectors of | | told exactly | told probably | need a scheme |
+| --- | --- | --- | --- | --- |
+${detectionRows()}
+`
+  await expect(page).toMatchFileSnapshot('../docs/detection.md')
 })

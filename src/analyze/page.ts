@@ -4,8 +4,10 @@ import {
   defectRows,
   groupRows,
   lateSentence,
+  probableRows,
   readSentence,
   sharedSentence,
+  toldSentence,
   weakRows,
 } from './tables.ts'
 import { capacitySentence, costName, figure, percent, printable, whole } from './words.ts'
@@ -28,12 +30,13 @@ export function pageOf(report: Report): string {
 <main>
 <h1>What the copy holds</h1>
 <p class="when">as of ${escaped(report.asOf)}</p>
-<p>${escaped(readSentence(report))}.<br>${escaped(lateSentence(report))}.<br>${escaped(sharedSentence(report))}.</p>
+<p>${escaped(readSentence(report))}.<br>${escaped(lateSentence(report))}.<br>${escaped(sharedSentence(report))}.<br>${escaped(toldSentence(report))}.</p>
 ${section('By cohort', cohortBars(report), '')}
 ${report.unread === 0 ? '' : section('Rows that are not read', defectBars(report), table(defectRows(report), [1]))}
+${report.told.probable === undefined ? '' : section('Told only probably: hash_scheme would make sure', '', table(probableRows(report), [2]))}
 ${section(`By cost: ${capacitySentence(report)}`, costBars(report), table(costRows(report), [1, 2, 3, 4]))}
 ${report.weaknesses.length === 0 ? '' : section('Weak stores', weakBars(report), table(weakRows(report), [1]))}
-${section('By cohort and scheme', '', table(groupRows(report), [2, 3, 4, 5, 6, 7, 8, 9]))}
+${section('By cohort and scheme', '', table(groupRows(report), [3, 4, 5, 6, 7, 8, 9, 10]))}
 </main>
 </body>
 </html>

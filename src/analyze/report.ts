@@ -1,6 +1,7 @@
 import type { Defect } from '../domain.ts'
 import type { Cell } from './tally.ts'
 import type { CostClass, Timed } from './timing.ts'
+import type { Told } from './told.ts'
 import { type Weakness, weaknesses, weaknessNames } from './weak.ts'
 
 /** Rows of one cohort and one scheme, or of the whole copy. */
@@ -10,6 +11,8 @@ export interface Numbers {
   readonly read: number
   readonly unread: number
   readonly defects: Readonly<Partial<Record<Defect, number>>>
+  /** What says the scheme of how many rows. Told only probably, a wrong scheme refuses right passwords. */
+  readonly told: Readonly<Partial<Record<Told, number>>>
   /** Read, but this machine cannot do such checks. */
   readonly unavailable: number
   /** Read, and the slowest hundredth of their checks takes longer than the caller's clock allows. */
@@ -138,7 +141,9 @@ function numbersOf(cells: readonly TimedCell[], clock: number): Numbers {
   const late = rowsWhere(({ timed }) => isLate(timed, clock))
   const defects: Partial<Record<Defect, number>> = {}
   const weak: Partial<Record<Weakness, number>> = {}
+  const told: Partial<Record<Told, number>> = {}
   for (const cell of cells) {
+    if (cell.told !== null) told[cell.told] = (told[cell.told] ?? 0) + cell.rows
     if (cell.defect !== null) defects[cell.defect] = (defects[cell.defect] ?? 0) + cell.rows
     for (const weakness of cell.weak) weak[weakness] = (weak[weakness] ?? 0) + cell.rows
   }
@@ -147,6 +152,7 @@ function numbersOf(cells: readonly TimedCell[], clock: number): Numbers {
     read,
     unread: rowsWhere(({ defect }) => defect !== null),
     defects,
+    told,
     unavailable: rowsWhere(({ timed }) => timed !== undefined && 'failure' in timed),
     late,
     lateShare: read === 0 ? null : late / read,

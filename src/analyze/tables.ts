@@ -11,8 +11,14 @@ export interface Table {
 /** The report for a terminal. Both outputs for people say the same, from here. */
 export function tablesOf(report: Report): readonly Table[] {
   return [
-    { title: `${readSentence(report)}\n${lateSentence(report)}\n${sharedSentence(report)}`, rows: [] },
+    {
+      title: [readSentence, lateSentence, sharedSentence, toldSentence].map((of) => of(report)).join('\n'),
+      rows: [],
+    },
     { title: 'By cohort and scheme', rows: groupRows(report) },
+    ...(report.told.probable === undefined
+      ? []
+      : [{ title: 'Told only probably: hash_scheme would make sure', rows: probableRows(report) }]),
     { title: `By cost: ${capacitySentence(report)}`, rows: costRows(report) },
     ...(report.unread === 0 ? [] : [{ title: 'Rows that are not read', rows: defectRows(report) }]),
     ...(report.weaknesses.length === 0 ? [] : [{ title: 'Weak stores', rows: weakRows(report) }]),
@@ -34,13 +40,30 @@ export function sharedSentence({ hashShared, saltShared }: Report): string {
   return `${whole(hashShared)} share their stored hash with another row, ${whole(saltShared)} their salt`
 }
 
+export function toldSentence({ told }: Report): string {
+  const { exact = 0, probable = 0 } = told
+  const named = told['by hash_scheme'] ?? 0
+  return `${whole(named)} say their scheme, ${whole(exact)} are told exactly by a mark in the hash, ${whole(probable)} only probably by its shape`
+}
+
+/** By cohort and scheme, the rows whose shape is all that tells the scheme. */
+export function probableRows({ groups }: Report): readonly (readonly string[])[] {
+  return [
+    ['cohort', 'scheme', 'rows'],
+    ...groups.flatMap(({ cohort, scheme, told }) =>
+      told.probable === undefined ? [] : [[printable(cohort), printable(scheme), whole(told.probable)]],
+    ),
+  ]
+}
+
 export function groupRows({ groups }: Report): readonly (readonly string[])[] {
-  const head = ['cohort', 'scheme', 'rows', 'read', 'not read', 'late', 'same hash', 'same salt']
+  const head = ['cohort', 'scheme', 'told', 'rows', 'read', 'not read', 'late', 'same hash', 'same salt']
   return [
     [...head, 'p50 ms', 'p99 ms', 'weak'],
     ...groups.map((group) => [
       printable(group.cohort),
       printable(group.scheme),
+      Object.keys(group.told).join(', ') || '-',
       whole(group.rows),
       whole(group.read),
       whole(group.unread),

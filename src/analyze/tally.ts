@@ -2,6 +2,7 @@ import type { CopyRow } from '../db/copy-cursor.ts'
 import type { Defect, StoredHash } from '../domain.ts'
 import type { Classified } from '../hashes/classify.ts'
 import { parametersOf, roundedMillis } from './cost.ts'
+import { type Told, toldBy } from './told.ts'
 import { algorithmOf, saysPlaintext, type Weakness, weaknessesOf } from './weak.ts'
 
 /** Rows that are alike in everything that is reported. */
@@ -10,6 +11,8 @@ export interface Cell {
   readonly scheme: string
   /** Why they are not read; null: they are. */
   readonly defect: Defect | null
+  /** What says the scheme; null where there is no hash, or one of no known shape. */
+  readonly told: Told | null
   /** As `cost 10`; empty where there is no word for it, and for rows that are not read. */
   readonly parameters: string
   /** Milliseconds that a check should take, by its family's own estimate; zero for rows that are not read. */
@@ -73,14 +76,17 @@ export function createTally(mostCells = MOST_CELLS): Tally {
 
 function kindOf({ cohort, hash }: CopyRow, classified: Classified): Kind {
   const { scheme } = classified
+  const told = toldBy(hash, classified)
   if (!classified.usable) {
     const algorithm = saysPlaintext(hash) ? PLAINTEXT : ''
-    return { cohort, scheme, defect: classified.defect, parameters: '', millis: 0, decoy: null, algorithm }
+    const { defect } = classified
+    return { cohort, scheme, told, defect, parameters: '', millis: 0, decoy: null, algorithm }
   }
   const { read } = classified
   return {
     cohort,
     scheme,
+    told,
     defect: null,
     parameters: parametersOf(read),
     millis: roundedMillis(read.millis),
@@ -89,8 +95,8 @@ function kindOf({ cohort, hash }: CopyRow, classified: Classified): Kind {
   }
 }
 
-function keyOf({ cohort, scheme, defect, parameters, millis, algorithm }: Kind): string {
-  return [cohort, scheme, defect ?? '', parameters, millis, algorithm].join('\0')
+function keyOf({ cohort, scheme, told, defect, parameters, millis, algorithm }: Kind): string {
+  return [cohort, scheme, told ?? '', defect ?? '', parameters, millis, algorithm].join('\0')
 }
 
 /** One kind for each defect and for each doubling of the cost. */

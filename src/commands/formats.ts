@@ -1,4 +1,4 @@
-import { listSchemes } from '../hashes/index.ts'
+import { listSchemes } from '../hashes/listed.ts'
 import type { Command } from './command.ts'
 import { readOptions, table } from './options.ts'
 
@@ -13,7 +13,10 @@ export const formats: Command = {
     if (values.json) io.out(`${JSON.stringify(schemes)}\n`)
     else
       io.out(
-        `${table([['scheme', 'told', 'example'], ...schemes.map(({ name, told, example }) => [name, told, example])])}\n`,
+        `${table([
+          ['scheme', 'told', 'ceiling', 'example'],
+          ...schemes.map(({ name, told, ceiling, example }) => [name, told, ceiling, example]),
+        ])}\n`,
       )
     return 0
   },

@@ -1,11 +1,9 @@
+import { affordable, ceilings, ceilingWords } from './ceilings.ts'
 import { crypt64, sameBytes, selfContained } from './crypt64.ts'
-import type { HashFormat, ReadHash } from './format.ts'
-import { HashError } from './format.ts'
+import type { Family, ReadHash } from './format.ts'
 import { derivationDigests, derivedKeyHash, malformed, pbkdf2 } from './key-derivation.ts'
 import { md5CryptDigest } from './md5-crypt.ts'
 
-/** AIX writes 6 by default, which is 64 iterations. */
-const MAX_LOG2 = 20
 const SMD5_MILLIS = 0.15
 
 const SMD5 = /^\{smd5\}([\x21-\x23\x25-\x7e]{0,8})\$([./0-9A-Za-z]{21}[./01])$/
@@ -14,9 +12,11 @@ const DIGESTS = { 1: 'sha1', 256: 'sha256', 512: 'sha512' } as const
 type Digest = (typeof DIGESTS)[keyof typeof DIGESTS]
 
 /** `/etc/security/passwd` of AIX, in lower case: others write other things behind the same braces. */
-export const aix: HashFormat = {
+export const aix: Family = {
   name: 'aix',
-  note: `{smd5}, {ssha1}, {ssha256} and {ssha512}; at most 2^${MAX_LOG2} iterations`,
+  note: '{smd5}, {ssha1}, {ssha256} and {ssha512}',
+  sources: 'AIX',
+  ceiling: ceilingWords.aix,
   example: sshaText('256', '06'),
   shape: /^\{(?:smd5\}[^$]{0,8}\$|ssha(?:1|256|512)\}\d\d\$)/,
   read: (encoded) => (encoded.startsWith('{smd5}') ? readSmd5(encoded) : readSsha(encoded)),
@@ -41,12 +41,11 @@ function readSsha(encoded: string): ReadHash {
   if (!digest || log2 === undefined || salt === undefined || digits?.length !== lengthOf(digest)) {
     throw malformed('behind {ssha256} stand a cost of two digits, a salt and a digest')
   }
-  if (Number(log2) > MAX_LOG2)
-    throw new HashError('too-costly', `AIX hashes may have at most 2^${MAX_LOG2} iterations`)
+  const iterations = 2 ** affordable(Number(log2), ceilings.aix.log2, 'the cost of an AIX hash')
   return derivedKeyHash({
     nulIsData: false,
     scheme: 'aix',
-    derivation: pbkdf2(digest, 2 ** Number(log2), derivationDigests[digest].bytes),
+    derivation: pbkdf2(digest, iterations, derivationDigests[digest].bytes),
     salt: Buffer.from(salt),
     key: Buffer.from(digits),
     written: () => sshaText(bits ?? '', log2),

@@ -1,5 +1,6 @@
+import { ceilingWords } from './ceilings.ts'
 import { bytesOfHex } from './encodings.ts'
-import type { HashFormat, ReadHash } from './format.ts'
+import type { Family, ReadHash } from './format.ts'
 import { decoyKey, decoySalt, equalBytes, keyBytes, storedAs } from './key-derivation.ts'
 
 const BYTES = 32
@@ -9,8 +10,10 @@ const MILLIS = 0.5
 const WHOLE = /^sha256:([0-9a-f]{64}):([0-9a-f]{64})$/i
 
 /** enc_sha256 of Anope IRC Services: SHA-256 that starts from random words instead of those of FIPS 180. */
-export const anopeSha256: HashFormat = {
+export const anopeSha256: Family = {
   name: 'anope-sha256',
+  sources: 'Anope IRC services',
+  ceiling: ceilingWords.fixed,
   example: written(decoyKey(BYTES), decoySalt(BYTES)),
   shape: WHOLE,
   read(encoded): ReadHash {

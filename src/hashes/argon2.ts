@@ -1,19 +1,12 @@
 import { timingSafeEqual } from 'node:crypto'
 import { argon2Digest } from './argon2-library.ts'
+import { affordable, type Bounds, ceilings, ceilingWords, isWithin } from './ceilings.ts'
 import { bytesOfBase64, unpadded } from './encodings.ts'
-import type { HashFormat, ReadHash } from './format.ts'
+import type { Family, ReadHash } from './format.ts'
 import { HashError } from './format.ts'
 
-/** 1 GiB. Whether so much may be held is for the checker to say. */
-const MAX_KIBIBYTES = 1024 * 1024
-const MAX_PASSES = 10
-const MAX_LANES = 16
 /** The algorithm needs eight blocks a lane. */
 const MIN_KIBIBYTES_PER_LANE = 8
-/** Below 8 bytes of salt the algorithm refuses; below 16 bytes of digest chance would come into reach. */
-const SALT_BYTES = { least: 8, most: 64 }
-const DIGEST_BYTES = { least: 16, most: 64 }
-const DATA_BYTES = { least: 0, most: 64 }
 /**
  * One pass over one KiB on one core of an ordinary server: 64 MiB and 3 passes take about 70 ms. Lanes are computed on
  * as many threads as there are cores, which shortens it only while nothing else is checked.
@@ -30,10 +23,12 @@ const VERSIONS: Readonly<Record<string, 16 | 19>> = { 'v=16': 16, 'v=19': 19 }
 const UNNAMED_VERSION = 16
 const WHOLE = /^\$(argon2(?:id|i|d))(?:\$(v=[^$]*))?\$([^$]+)\$([^$]+)\$([^$]+)$/
 
-export const argon2: HashFormat = {
+export const argon2: Family = {
   name: 'argon2',
   aliases: TYPES,
-  note: 'argon2id, argon2i and argon2d; at most 1 GiB, 10 passes and 16 lanes',
+  note: 'argon2id, argon2i and argon2d',
+  sources: 'PHP, Node.js, Spring Security, libsodium',
+  ceiling: ceilingWords.argon2,
   example:
     '$argon2id$v=19$m=19456,t=2,p=1$Y2FycnlvdmVyY2Fycnlvdg$WlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlo',
   shape: /^\$argon2(?:id|i|d)\$/,
@@ -51,9 +46,9 @@ function read(encoded: string): ReadHash {
   const found = {
     type,
     version: versionOf(version),
-    ...affordable(readSettings(settings)),
-    salt: boundedBytes(salt, 'the salt', SALT_BYTES),
-    digest: boundedBytes(digest, 'the digest', DIGEST_BYTES),
+    ...costOf(readSettings(settings)),
+    salt: boundedBytes(salt, 'the salt', ceilings.argon2.saltBytes),
+    digest: boundedBytes(digest, 'the digest', ceilings.argon2.digestBytes),
   }
   return {
     scheme: argon2.name,
@@ -107,35 +102,36 @@ function readSettings(text: string): ReadonlyMap<string, string> {
   return settings
 }
 
-function affordable(settings: ReadonlyMap<string, string>): Cost {
-  const kibibytes = wholeNumber(settings, 'm', MAX_KIBIBYTES)
-  const passes = wholeNumber(settings, 't', MAX_PASSES)
-  const lanes = wholeNumber(settings, 'p', MAX_LANES)
+function costOf(settings: ReadonlyMap<string, string>): Cost {
+  const kibibytes = wholeNumber(settings, 'm', ceilings.argon2.kibibytes)
+  const passes = wholeNumber(settings, 't', ceilings.argon2.passes)
+  const lanes = wholeNumber(settings, 'p', ceilings.argon2.lanes)
   if (kibibytes < MIN_KIBIBYTES_PER_LANE * lanes) {
     throw new HashError(
       'malformed',
       `the m of an Argon2 hash is at least ${MIN_KIBIBYTES_PER_LANE} times its p`,
     )
   }
-  return { kibibytes, passes, lanes, data: boundedBytes(settings.get('data') ?? '', 'data', DATA_BYTES) }
+  const data = boundedBytes(settings.get('data') ?? '', 'data', ceilings.argon2.dataBytes)
+  const cost = { kibibytes, passes, lanes, data }
+  affordable(millisOf(cost), ceilings.argon2.millis, 'the milliseconds of an Argon2 hash')
+  return cost
 }
 
-function wholeNumber(settings: ReadonlyMap<string, string>, name: string, most: number): number {
+function wholeNumber(settings: ReadonlyMap<string, string>, name: string, bounds: Bounds): number {
   const digits = settings.get(name) ?? ''
   if (!/^[1-9]\d{0,9}$/.test(digits)) {
     throw new HashError('malformed', `the ${name} of an Argon2 hash is a whole number above zero`)
   }
-  const value = Number(digits)
-  if (value > most) throw new HashError('too-costly', `the ${name} of an Argon2 hash may be at most ${most}`)
-  return value
+  return affordable(Number(digits), bounds, `the ${name} of an Argon2 hash`)
 }
 
-function boundedBytes(text: string, name: string, { least, most }: { least: number; most: number }): Buffer {
+function boundedBytes(text: string, name: string, bounds: Bounds): Buffer {
   const bytes = text.includes('=') ? null : bytesOfBase64(text)
-  if (!bytes || bytes.length < least || bytes.length > most) {
+  if (!bytes || !isWithin(bytes.length, bounds)) {
     throw new HashError(
       'malformed',
-      `${name} of an Argon2 hash is base64 without padding, of ${least} to ${most} bytes`,
+      `${name} of an Argon2 hash is base64 without padding, of ${bounds.least} to ${bounds.most} bytes`,
     )
   }
   return bytes
@@ -173,7 +169,7 @@ export function sodiumPwhash(
     ['t', String(passes)],
     ['p', '1'],
   ])
-  const cost = affordable(settings)
+  const cost = costOf(settings)
   const digest = Buffer.alloc(length)
   return {
     millis: millisOf(cost),

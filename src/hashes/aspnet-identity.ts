@@ -1,5 +1,6 @@
+import { ceilingWords } from './ceilings.ts'
 import { bytesOfPaddedBase64 } from './encodings.ts'
-import type { HashFormat, ReadHash } from './format.ts'
+import type { Family, ReadHash } from './format.ts'
 import type { DerivationDigest } from './key-derivation.ts'
 import { boundedBytes, decoyKey, decoySalt, derivedKeyHash, malformed, pbkdf2 } from './key-derivation.ts'
 
@@ -12,11 +13,14 @@ const V3_DIGESTS: readonly DerivationDigest[] = ['sha1', 'sha256', 'sha512']
 const V3_BYTES = { least: 16, most: 128 }
 
 /** PasswordHasher of ASP.NET Identity and ASP.NET Core Identity, and SimpleMembership. */
-export const aspnetIdentity: HashFormat = {
+export const aspnetIdentity: Family = {
   name: 'aspnet-identity',
   note: 'versions 2 and 3',
+  sources: 'ASP.NET Identity, ASP.NET Core Identity, SimpleMembership, Duende',
+  ceiling: ceilingWords.pbkdf2,
   example: writtenV2(decoySalt(16), decoyKey(32)),
   shape: /^(?:A[A-P][A-Za-z0-9+/]{64}==|AQAAAA[A-Za-z0-9+/]{32,400}={0,2})$/,
+  probable: true,
   read,
 }
 

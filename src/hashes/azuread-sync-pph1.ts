@@ -1,3 +1,4 @@
+import { ceilingWords } from './ceilings.ts'
 import { md4 } from './digests/md4.ts'
 import { bytesOfHex, textOfUtf8 } from './encodings.ts'
 import { keyBytes, saltBytes } from './key-derivation.ts'
@@ -6,6 +7,8 @@ import { pbkdf2Container } from './pbkdf2-container.ts'
 /** What Azure AD Connect sends: PBKDF2 over the NT hash, written in capitals and 16 bits a digit. */
 export const azureadSyncPph1 = pbkdf2Container({
   name: 'azuread-sync-pph1',
+  sources: 'Azure AD Connect, Entra Connect',
+  ceiling: ceilingWords.pbkdf2,
   example: `v1;PPH1_MD4,63617272793030303030,1000,${'5a'.repeat(32)};`,
   shape: /^v1;PPH1_MD4,/,
   whole: /^v1;PPH1_MD4,([0-9a-f]{1,128}),(\d{1,20}),([0-9a-f]{64});?$/i,

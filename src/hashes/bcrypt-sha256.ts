@@ -1,6 +1,7 @@
 import type { StoredHash } from '../domain.ts'
+import { ceilingWords } from './ceilings.ts'
 import type { HashContext } from './context.ts'
-import type { HashFormat, ReadHash } from './format.ts'
+import type { Family, ReadHash } from './format.ts'
 import { HashError } from './format.ts'
 import { readRecipe } from './recipe.ts'
 
@@ -8,9 +9,11 @@ import { readRecipe } from './recipe.ts'
 const WHOLE =
   /^\$bcrypt-sha256\$(?:v=2,t=(?<type2>2b),r=(?<cost2>[1-9]\d?)|(?<type1>2[aby]),(?<cost1>[1-9]\d?))\$(?<salt>[./A-Za-z0-9]{22})\$(?<digest>[./A-Za-z0-9]{31})$/
 
-export const bcryptSha256: HashFormat = {
+export const bcryptSha256: Family = {
   name: 'bcrypt-sha256-passlib',
   note: 'versions 1 and 2',
+  sources: 'Python (passlib)',
+  ceiling: ceilingWords.bcrypt,
   example: '$bcrypt-sha256$v=2,t=2b,r=12$CarryoverCarryoverCarO$nobodyKnowsAPasswordForThisHas.',
   shape: /^\$bcrypt-sha256\$/,
   read,

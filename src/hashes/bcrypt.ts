@@ -1,15 +1,12 @@
 import { MOST_LANES } from '../lanes/eks-lanes.ts'
 import type { BcryptJob } from './bcrypt-work.ts'
 import { bcrypt64OfBytes, bytesOfBcrypt64 } from './bcrypt64.ts'
-import type { HashFormat, ReadHash } from './format.ts'
+import { affordable, ceilings, ceilingWords } from './ceilings.ts'
+import type { Family, ReadHash } from './format.ts'
 import { HashError } from './format.ts'
 import type { Lane } from './lanes.ts'
 import { bcryptDigests, runLanes } from './lanes.ts'
 
-/** bcrypt itself starts at 4; a smaller figure is a damaged row. */
-const MIN_COST = 4
-/** Cost 15 takes a second and a half here, and the strictest caller waits three. No platform's default exceeds 12. */
-const MAX_COST = 15
 /** One round of a check that is alone on one core of an ordinary server: cost 10 takes about 50 ms. */
 const MILLIS_PER_ROUND = 0.05
 
@@ -18,9 +15,11 @@ const WHOLE = /^\$2([abxy]?)\$(\d\d)\$([./A-Za-z0-9]{21}[.Oeu])([./A-Za-z0-9]{30
 const DECOY_SALT = 'CarryoverCarryoverCarO'
 const DECOY_DIGEST = 'nobodyKnowsAPasswordForThisHas.'
 
-export const bcrypt: HashFormat = {
+export const bcrypt: Family = {
   name: 'bcrypt',
-  note: '$2$, $2a$, $2b$, $2x$ and $2y$, cost 4 to 15; 72 bytes of the password count',
+  note: '$2$, $2a$, $2b$, $2x$ and $2y$; 72 bytes of the password count',
+  sources: 'PHP, Rails, Spring Security, Node.js, htpasswd -B',
+  ceiling: ceilingWords.bcrypt,
   example: `$2b$10$${DECOY_SALT}${DECOY_DIGEST}`,
   shape: /^\$2[abxy]?\$/,
   read,
@@ -74,7 +73,7 @@ const known = new Map<string, { cost: number; kind: string } & Pick<ReadHash, 'm
 function parametersOf(prefix: string) {
   const found = known.get(prefix)
   if (found) return found
-  const cost = affordableCost(prefix.slice(-3, -1))
+  const cost = affordable(Number(prefix.slice(-3, -1)), ceilings.bcrypt.cost, 'the cost of a bcrypt hash')
   const encoded = prefix + DECOY_SALT + DECOY_DIGEST
   const made = {
     cost,
@@ -84,11 +83,4 @@ function parametersOf(prefix: string) {
   }
   known.set(prefix, made)
   return made
-}
-
-function affordableCost(digits: string): number {
-  const cost = Number(digits)
-  if (cost < MIN_COST) throw new HashError('malformed', `a bcrypt cost is at least ${MIN_COST}`)
-  if (cost > MAX_COST) throw new HashError('too-costly', `a bcrypt cost may be at most ${MAX_COST}`)
-  return cost
 }

@@ -1,4 +1,5 @@
 import type { StoredHash } from '../domain.ts'
+import { affordable, ceilings } from './ceilings.ts'
 import type { Candidates, HashContext } from './context.ts'
 import type { ReadHash } from './format.ts'
 import { HashError } from './format.ts'
@@ -6,8 +7,6 @@ import { matchesPassword } from './password-forms.ts'
 
 /** What a hash of several candidate schemes is recorded as. */
 export const CANDIDATES = 'candidates'
-/** What one scheme may take at most, and so all of them together. */
-const MAX_MILLIS = 1500
 
 /** The schemes that the operator lists for the cohort of this row. */
 export function candidatesOf(
@@ -34,8 +33,7 @@ export function readCandidates(
   if (hashes.length === 0)
     throw new HashError('ambiguous', 'no candidate scheme of the cohort can read this digest')
   const millis = hashes.reduce((sum, hash) => sum + hash.millis, 0)
-  if (millis > MAX_MILLIS)
-    throw new HashError('too-costly', `the candidates of a cohort may take at most ${MAX_MILLIS} ms together`)
+  affordable(millis, ceilings.check.millis, 'the milliseconds of the candidates of a cohort')
   // One after the other, so never more than the greatest.
   const memory = Math.max(...hashes.map((hash) => hash.memory ?? 0))
   const native = hashes.find((hash) => hash.native)?.native

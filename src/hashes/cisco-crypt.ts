@@ -1,5 +1,6 @@
+import { ceilingWords } from './ceilings.ts'
 import { bytesOfBigEndianCrypt64 } from './crypt64.ts'
-import type { HashFormat } from './format.ts'
+import type { Family } from './format.ts'
 import type { Derivation } from './key-derivation.ts'
 import { derivedKeyHash, keyBytes, malformed, pbkdf2, scrypt } from './key-derivation.ts'
 
@@ -15,9 +16,11 @@ export const ciscoType9 = ciscoCrypt(
   scrypt({ cost: 16_384, width: 1, lanes: 1 }, KEY_BYTES),
 )
 
-function ciscoCrypt(name: string, prefix: '$8$' | '$9$', derivation: Derivation): HashFormat {
+function ciscoCrypt(name: string, prefix: '$8$' | '$9$', derivation: Derivation): Family {
   return {
     name,
+    sources: 'Cisco IOS and NX-OS',
+    ceiling: ceilingWords.fixed,
     example: `${prefix}carryovercarry$${EXAMPLE_KEY}`,
     shape: prefix === '$8$' ? /^\$8\$[./0-9A-Za-z]{1,64}\$/ : /^\$9\$[./0-9A-Za-z]{1,64}\$/,
     read: (encoded) => {

@@ -1,3 +1,4 @@
+import { ceilingWords } from './ceilings.ts'
 import { bytesOfBigEndianCrypt64, crypt64 } from './crypt64.ts'
 import { digest, digestFormat, hex, zeroFilled } from './digest-format.ts'
 import { keyBytes } from './key-derivation.ts'
@@ -13,6 +14,8 @@ const CISCO_EXAMPLE = 'nobody.knows.it.'
 export const ciscoPix = digestFormat({
   name: 'cisco-pix',
   note: 'with the login of the row, or without when it is empty',
+  sources: 'Cisco PIX',
+  ceiling: ceilingWords.fixed,
   example: CISCO_EXAMPLE,
   shape: /^[./0-9A-Za-z]{16}$/,
   byNameOnly: true,
@@ -26,6 +29,8 @@ export const ciscoPix = digestFormat({
 export const ciscoAsa = digestFormat({
   name: 'cisco-asa',
   note: 'with the login of the row or after a colon',
+  sources: 'Cisco ASA',
+  ceiling: ceilingWords.fixed,
   example: CISCO_EXAMPLE,
   shape: /^[./0-9A-Za-z]{16}(?::[^:]{1,64})?$/,
   byNameOnly: true,
@@ -54,6 +59,8 @@ function ciscoDigest(password: Uint8Array, login: string, length: number): Buffe
 /** Type 4 of Cisco IOS: SHA-256 alone. */
 export const ciscoType4 = digestFormat({
   name: 'cisco-type4',
+  sources: 'Cisco IOS 15',
+  ceiling: ceilingWords.fixed,
   example: `${'L'.repeat(42)}.`,
   shape: /^(?:\$4\$)?[./0-9A-Za-z]{43}$/,
   byNameOnly: true,
@@ -69,6 +76,8 @@ const TYPE7_KEY = Buffer.from('dsfd;kfoA,.iyewrkldJKDHSUBsgvca69834ncxv9873254k;
 export const ciscoType7 = digestFormat({
   name: 'cisco-type7',
   note: 'no hash: anybody can read the password from it',
+  sources: 'Cisco IOS',
+  ceiling: ceilingWords.fixed,
   example: '00081F4B08',
   shape: /^(?:[0-4]\d|5[0-2])(?:[0-9a-f]{2}){1,128}$/i,
   byNameOnly: true,

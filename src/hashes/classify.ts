@@ -2,7 +2,7 @@ import type { Defect, StoredHash } from '../domain.ts'
 import type { HashContext } from './context.ts'
 import { NO_CONTEXT } from './context.ts'
 import { HashError, type ReadHash } from './format.ts'
-import { formats, readHash } from './index.ts'
+import { detect, readHash } from './index.ts'
 
 /** What a stored hash counts as: in the ledger, in `/counts` and in the record of outcomes. */
 export type Classified =
@@ -16,9 +16,7 @@ export function classify(stored: StoredHash, context: HashContext = NO_CONTEXT):
     return { usable: true, scheme: read.scheme, read }
   } catch (error) {
     if (!(error instanceof HashError)) throw error
-    const format = formats.find(
-      ({ shape, byNameOnly }) => !byNameOnly && stored.encoded !== null && shape.test(stored.encoded),
-    )
-    return { usable: false, scheme: format?.name ?? 'unknown', defect: error.defect }
+    const format = stored.encoded === null ? null : detect(stored.encoded).format
+    return { usable: false, scheme: format ?? 'unknown', defect: error.defect }
   }
 }

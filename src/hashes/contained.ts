@@ -1,6 +1,7 @@
+import { ceilingWords } from './ceilings.ts'
 import { container } from './container.ts'
 import { bytesOfBase64 } from './encodings.ts'
-import type { HashFormat } from './format.ts'
+import type { Family } from './format.ts'
 
 const NOBODYS_MD5 = '6e6f626f64796b6e6f777361206d6435'
 const NOBODYS_SHA256 = '6e6f626f64796b6e6f77736170617373776f7264666f72746869736861736821'
@@ -11,23 +12,29 @@ const NOBODYS_BCRYPT = 'CarryoverCarryoverCarOnobodyKnowsAPasswordForThisHas.'
 const PADDED = '(?:[A-Za-z0-9+/]{4}){0,64}(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?'
 
 /** Families whose stored string tells itself, and whose hash is a recipe over its parts. */
-export const contained: readonly HashFormat[] = [
+export const contained: readonly Family[] = [
   // bcrypt over something that was hashed before
   container({
     name: 'wordpress-wp',
     note: 'WordPress since 6.8',
+    sources: 'WordPress 6.8 and later',
+    ceiling: ceilingWords.bcrypt,
     shape: /^\$wp(?<hash>\$2y\$.{0,64})$/,
     recipes: ["bcrypt(b64(hmac_sha384('wp-sha384',trim($pass))))"],
     example: `$wp$2y$10$${NOBODYS_BCRYPT}`,
   }),
   container({
     name: 'bcrypt-sha256-django',
+    sources: 'Django',
+    ceiling: ceilingWords.bcrypt,
     shape: /^bcrypt_sha256\$(?<hash>\$2[abxy]?\$.{0,64})$/,
     recipes: ['bcrypt(hex(sha256($pass)))'],
     example: `bcrypt_sha256$$2b$12$${NOBODYS_BCRYPT}`,
   }),
   container({
     name: 'bcrypt-django',
+    sources: 'Django',
+    ceiling: ceilingWords.bcrypt,
     shape: /^bcrypt\$(?<hash>\$2[abxy]?\$.{0,64})$/,
     recipes: ['bcrypt($pass)'],
     example: `bcrypt$$2b$12$${NOBODYS_BCRYPT}`,
@@ -35,6 +42,8 @@ export const contained: readonly HashFormat[] = [
   container({
     name: 'jenkins',
     note: 'bcrypt and PBKDF2 with HMAC-SHA512',
+    sources: 'Jenkins',
+    ceiling: `${ceilingWords.bcrypt}; ${ceilingWords.recipe}`,
     shape:
       /^(?:#jbcrypt:(?=\$2)|\$PBKDF2\$HMACSHA512:(?<rounds>\d{1,9}):(?<salt>[0-9a-f]{2,128})\$(?=[0-9a-f]))(?<hash>\$2[abxy]?\$.{0,64}|[0-9a-f]{128})$/i,
     recipes: ({ rounds }) =>
@@ -44,30 +53,40 @@ export const contained: readonly HashFormat[] = [
   // Applications in PHP
   container({
     name: 'mediawiki-b',
+    sources: 'MediaWiki 1.13 to 1.23',
+    ceiling: ceilingWords.fixed,
     shape: /^(?::B:(?<salt>[^:$]{0,64}):|\$B\$(?<salt1>[^:$]{0,64})\$)(?<hash>[0-9a-f]{32})$/i,
     recipes: ({ salt1 }) => mediawikiB(salt1),
     example: `:B:00000000:${NOBODYS_MD5}`,
   }),
   container({
     name: 'mediawiki-a',
+    sources: 'MediaWiki without salts',
+    ceiling: ceilingWords.fixed,
     shape: /^:A:(?<hash>[0-9a-f]{32})$/i,
     recipes: ['md5($pass)'],
     example: `:A:${NOBODYS_MD5}`,
   }),
   container({
     name: 'phps',
+    sources: 'PHPS',
+    ceiling: ceilingWords.fixed,
     shape: /^\$PHPS\$(?<salt>(?:[0-9a-f]{2}){0,64})\$(?<hash>[0-9a-f]{32})$/i,
     recipes: ['md5(hex(md5($pass)).unhex($salt))'],
     example: `$PHPS$73616c74$${NOBODYS_MD5}`,
   }),
   container({
     name: 'authme',
+    sources: 'AuthMe (Minecraft)',
+    ceiling: ceilingWords.fixed,
     shape: /^\$SHA\$(?<salt>[^$]{1,64})\$(?<hash>[0-9a-f]{64})$/i,
     recipes: ['sha256(hex(sha256($pass)).$salt)'],
     example: `$SHA$0000000000000000$${NOBODYS_SHA256}`,
   }),
   container({
     name: 'joomla-sha256',
+    sources: 'Joomla 2.5 and 3',
+    ceiling: ceilingWords.fixed,
     shape: /^\{SHA256\}(?<hash>[0-9a-f]{64}):(?<salt>.{0,64})$/i,
     recipes: ['sha256($pass.$salt)'],
     example: `{SHA256}${NOBODYS_SHA256}:0000000000000000`,
@@ -76,6 +95,8 @@ export const contained: readonly HashFormat[] = [
   container({
     name: 'postgres-md5',
     note: 'the login is the salt',
+    sources: 'PostgreSQL up to 13, PgBouncer',
+    ceiling: ceilingWords.fixed,
     nulIsData: false,
     shape: /^md5(?<hash>[0-9a-f]{32})$/i,
     recipes: ['md5($pass.$login)'],
@@ -85,6 +106,8 @@ export const contained: readonly HashFormat[] = [
   container({
     name: 'kratos-pf',
     note: 'Ory: md5, sha1, sha256 and sha512 with a template of salt and password',
+    sources: 'Ory Kratos',
+    ceiling: ceilingWords.fixed,
     shape: new RegExp(
       `^\\$(?:(?<digest>md5|sha1|sha256|sha512)\\$pf=(?<template>${PADDED})\\$(?<salt>${PADDED})|md5)\\$(?<hash>${PADDED})$`,
     ),
@@ -95,6 +118,8 @@ export const contained: readonly HashFormat[] = [
   container({
     name: 'kratos-hmac',
     note: 'Ory: base64 of a hexadecimal HMAC, and the key',
+    sources: 'Ory Kratos',
+    ceiling: ceilingWords.fixed,
     shape: new RegExp(
       `^\\$hmac-(?<digest>md4|md5|sha1|sha224|sha256|sha384|sha512)\\$(?<hash>${PADDED})\\$(?<salt>${PADDED})$`,
     ),
@@ -104,6 +129,8 @@ export const contained: readonly HashFormat[] = [
   container({
     name: 'passwap-md5salted',
     note: 'ZITADEL; the salt is not decoded',
+    sources: 'ZITADEL',
+    ceiling: ceilingWords.fixed,
     shape: /^\$md5salted-(?<place>prefix|suffix)\$(?<salt>[^$]{0,128})\$(?<hash>[A-Za-z0-9+/]{22}==)$/,
     recipes: ({ place }) => (place === 'prefix' ? 'md5($salt.$pass)' : 'md5($pass.$salt)'),
     example: '$md5salted-prefix$c2FsdA==$Tm9ib2R5S25vd3NJdC4uLg==',
@@ -112,6 +139,8 @@ export const contained: readonly HashFormat[] = [
   container({
     name: 'episerver',
     note: 'Episerver 6: SHA-1 and SHA-256 of ASP.NET Membership',
+    sources: 'Episerver 6, ASP.NET Membership',
+    ceiling: ceilingWords.fixed,
     shape:
       /^\$episerver\$\*(?<version>[01])\*(?<salt>[A-Za-z0-9+/]{1,88}={0,2})\*(?<hash>[A-Za-z0-9+/]{27,43}={0,2})$/,
     recipes: ({ version }) => `${version === '0' ? 'sha1' : 'sha256'}(unb64($salt).utf16le($pass))`,
@@ -120,12 +149,16 @@ export const contained: readonly HashFormat[] = [
   container({
     name: 'otm-sha256',
     note: 'Oracle Transportation Management',
+    sources: 'Oracle Transportation Management',
+    ceiling: ceilingWords.recipe,
     shape: /^otm_sha256:(?<rounds>\d{1,9}):(?<salt>[^:]{1,64}):(?<hash>[A-Za-z0-9+/]{43}=)$/,
     recipes: ({ rounds }) => rounded('sha256', '$salt.$pass', rounds),
     example: 'otm_sha256:1000:0000000000:Tm9ib2R5S25vd3NBUGFzc3dvcmRGb3JUaGlzSGFzaCE=',
   }),
   container({
     name: 'netiq-sspr',
+    sources: 'NetIQ Self Service Password Reset',
+    ceiling: ceilingWords.recipe,
     shape:
       /^\$(?:sspr\$(?<type>[0-4])|pbkdf2-hmac-(?<digest>sha1|sha256|sha512))\$(?<rounds>\d{1,9})[.$](?<salt>NONE|[0-9a-z]{1,128})[.$](?<hash>(?:[0-9a-f]{2}){16,64})$/i,
     recipes: ({ type, digest, rounds, hash = '' }) =>
@@ -136,6 +169,8 @@ export const contained: readonly HashFormat[] = [
   }),
   container({
     name: 'solarwinds-orion',
+    sources: 'SolarWinds Orion',
+    ceiling: ceilingWords.fixed,
     shape: /^\$solarwinds\$(?<version>[01])\$(?<salt>[^$]{1,64})\$(?<hash>[A-Za-z0-9+/]{86}==)$/,
     recipes: ({ version, salt = '' }) => solarwinds(version, salt),
     example: `$solarwinds$0$admin$${Buffer.from(NOBODYS_SHA512, 'hex').toString('base64')}`,

@@ -1,6 +1,6 @@
 import type { StoredHash } from '../domain.ts'
 import type { HashContext } from './context.ts'
-import type { HashFormat, ReadHash } from './format.ts'
+import type { Family, ReadHash } from './format.ts'
 import { HashError } from './format.ts'
 import { readRecipe, variablesOf } from './recipe.ts'
 import { withoutLane } from './wrapped.ts'
@@ -28,12 +28,16 @@ export interface Contained {
 }
 
 /** A format of the registry whose strings tell themselves, or are known by name alone. */
-export function container(contained: Contained & { example: string; byNameOnly?: true }): HashFormat {
-  const { name, aliases, note, shape, example, byNameOnly } = contained
+export function container(
+  contained: Contained & Pick<Family, 'sources' | 'ceiling' | 'example' | 'byNameOnly'>,
+): Family {
+  const { name, aliases, note, sources, ceiling, shape, example, byNameOnly } = contained
   return {
     name,
     ...(aliases === undefined ? {} : { aliases }),
     ...(note === undefined ? {} : { note }),
+    sources,
+    ceiling,
     example,
     shape,
     ...(byNameOnly ? { byNameOnly } : {}),

@@ -1,6 +1,7 @@
+import { affordable, ceilings, ceilingWords } from './ceilings.ts'
 import { bigEndianCrypt64, numberOfCrypt64, sameBytes, selfContained } from './crypt64.ts'
 import { desEncrypt, desKey } from './des.ts'
-import type { HashFormat } from './format.ts'
+import type { Family } from './format.ts'
 import { HashError } from './format.ts'
 
 /** What is enciphered: crypt(3) starts from a block of zeros. */
@@ -11,8 +12,6 @@ const CRYPT_TIMES = 25
 const BIGCRYPT_BLOCKS = 16
 /** Ultrix gives twenty turns to the first eight bytes, five to the next. */
 const CRYPT16_TIMES = [20, 5] as const
-/** About a second. FreeBSD and passlib write 5001 or less. */
-const MAX_BSDI_TIMES = 4_000_000
 const MILLIS_PER_TIME = 0.0002
 /** Reading a key and a block takes longer than the rounds of crypt(3). */
 const MILLIS_PER_BLOCK = 0.2
@@ -21,11 +20,14 @@ const MILLIS_PER_BLOCK = 0.2
 const DIGEST = '[./0-9A-Za-z]{10}[.26AEIMQUYcgkosw]'
 const DECOY_DIGEST = 'Carryover..'
 
-export const descrypt: HashFormat = {
+export const descrypt: Family = {
   name: 'descrypt',
   note: 'the first eight bytes of the password count',
+  sources: 'old Unix, htpasswd, PHP',
+  ceiling: ceilingWords.fixed,
   example: `Ca${DECOY_DIGEST}`,
   shape: new RegExp(`^[./0-9A-Za-z]{2}${DIGEST}$`),
+  probable: true,
   read(encoded) {
     return {
       scheme: 'descrypt',
@@ -44,20 +46,19 @@ export function desCrypt(password: Uint8Array, salt: string): string {
 
 const BSDI = new RegExp(`^_([./0-9A-Za-z]{4})([./0-9A-Za-z]{4})(${DIGEST})$`)
 
-export const bsdiCrypt: HashFormat = {
+export const bsdiCrypt: Family = {
   name: 'bsdi-crypt',
-  note: `at most ${MAX_BSDI_TIMES} turns`,
+  sources: 'BSD/OS, FreeBSD',
+  ceiling: ceilingWords.bsdi,
   example: `_J9..Carr${DECOY_DIGEST}`,
   shape: /^_[./0-9A-Za-z]{19}$/,
+  probable: true,
   read(encoded) {
     const [, digits, salt, digest] = BSDI.exec(encoded) ?? []
     if (digits === undefined || salt === undefined || digest === undefined) {
       throw new HashError('malformed', 'the spare bits of a BSDi hash are zero')
     }
-    const times = numberOfCrypt64(digits)
-    if (times === 0) throw new HashError('malformed', 'a BSDi hash has at least one turn')
-    if (times > MAX_BSDI_TIMES)
-      throw new HashError('too-costly', `a BSDi hash may have at most ${MAX_BSDI_TIMES} turns`)
+    const times = affordable(numberOfCrypt64(digits), ceilings.bsdi.turns, 'the turns of a BSDi hash')
     const work = { salt: numberOfCrypt64(salt), times }
     return {
       scheme: 'bsdi-crypt',
@@ -80,9 +81,11 @@ function foldedKey(password: Uint8Array): Buffer {
   return key
 }
 
-export const bigcrypt: HashFormat = {
+export const bigcrypt: Family = {
   name: 'bigcrypt',
   note: `descrypt of every eight bytes, ${BIGCRYPT_BLOCKS * BLOCK} at most`,
+  sources: 'HP-UX, Digital Unix',
+  ceiling: ceilingWords.fixed,
   example: `Ca${DECOY_DIGEST}${DECOY_DIGEST}`,
   shape: /^[./0-9A-Za-z]{2}(?:[./0-9A-Za-z]{11}){1,16}$/,
   byNameOnly: true,
@@ -114,9 +117,11 @@ function bigCrypt(password: Uint8Array, salt: string): string {
   return made
 }
 
-export const crypt16: HashFormat = {
+export const crypt16: Family = {
   name: 'crypt16',
   note: 'Ultrix; sixteen bytes of the password count',
+  sources: 'Ultrix, Tru64',
+  ceiling: ceilingWords.fixed,
   example: `Ca${DECOY_DIGEST}${DECOY_DIGEST}`,
   shape: new RegExp(`^[./0-9A-Za-z]{2}${DIGEST}${DIGEST}$`),
   byNameOnly: true,

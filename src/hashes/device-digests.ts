@@ -1,5 +1,5 @@
 import { ciscoAsa, ciscoPix, ciscoType4, ciscoType7 } from './cisco-digests.ts'
-import type { HashFormat } from './format.ts'
+import type { Family } from './format.ts'
 import {
   arubaos,
   citrixNetscaler,
@@ -12,7 +12,7 @@ import { racf } from './racf.ts'
 import { qnx, rsaNetwitness, sybaseAse } from './server-digests.ts'
 
 /** Network devices and servers, each with a digest of its own. */
-export const deviceDigests: readonly HashFormat[] = [
+export const deviceDigests: readonly Family[] = [
   ciscoPix,
   ciscoAsa,
   ciscoType4,

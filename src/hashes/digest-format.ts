@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { StoredHash } from '../domain.ts'
 import { bytesOfBase64, bytesOfHex } from './encodings.ts'
-import type { HashFormat } from './format.ts'
+import type { Family } from './format.ts'
 import { equalBytes, malformed } from './key-derivation.ts'
 
 /** A digest or two of a password of 4 KiB. */
@@ -9,7 +9,7 @@ const MILLIS = 0.1
 const MAX_LOGIN_CHARACTERS = 256
 
 /** What tells one such family from another. */
-export interface Digest extends Omit<HashFormat, 'read'> {
+export interface Digest extends Omit<Family, 'read'> {
   readonly millis?: number
   /** Null for passwords that the origin could not have taken. */
   parts(
@@ -22,7 +22,7 @@ export interface Digest extends Omit<HashFormat, 'read'> {
 }
 
 /** A family of one cheap digest. Its example is its decoy: there is no cost that could differ. */
-export function digestFormat({ parts, millis = MILLIS, ...format }: Digest): HashFormat {
+export function digestFormat({ parts, millis = MILLIS, ...format }: Digest): Family {
   return {
     ...format,
     read: (encoded, stored) => {

@@ -1,4 +1,5 @@
-import type { HashFormat } from './format.ts'
+import { ceilingWords } from './ceilings.ts'
+import type { Family } from './format.ts'
 import { HashError } from './format.ts'
 import { CRYPT } from './ldap-crypt.ts'
 import { readWrapped } from './wrapped.ts'
@@ -7,10 +8,12 @@ const WHOLE = /^(crypt\$([./0-9A-Za-z]{0,64})\$)(.+)$/s
 const DES_CHARACTERS = 13
 
 /** UnixCryptHasher of Django: the output of crypt(3), which has the salt in front. Before Django 1.4 the salt stood apart too. */
-export const djangoCrypt: HashFormat = {
+export const djangoCrypt: Family = {
   name: 'django-crypt',
   aliases: ['django-des-crypt'],
   note: 'crypt$$ or crypt$salt$, and a hash of crypt(3)',
+  sources: 'Django',
+  ceiling: ceilingWords.inner,
   example: 'crypt$$CaCarryover..',
   shape: /^crypt\$[./0-9A-Za-z]{0,64}\$/,
   read(encoded, stored) {

@@ -1,7 +1,8 @@
 import { createHash, createHmac } from 'node:crypto'
 import type { StoredHash } from '../domain.ts'
+import { ceilingWords } from './ceilings.ts'
 import { bytesOfHex } from './encodings.ts'
-import type { HashFormat, ReadHash } from './format.ts'
+import type { Family, ReadHash } from './format.ts'
 import {
   decoyKey,
   decoySalt,
@@ -21,11 +22,14 @@ const WHOLE = /^(md5|sha1)\$([^$]{0,128})\$([0-9a-f]+)$/i
  * Django up to 1.3: a digest of salt and password. Old Werkzeug writes an HMAC in the same form, keyed with the
  * salt, and nothing in the string tells them apart, so both are tried unless `hash_scheme` names one of them.
  */
-export const djangoSalted: HashFormat = {
+export const djangoSalted: Family = {
   name: 'django-salted',
   note: 'md5$salt$digest and sha1$salt$digest; without hash_scheme also as the HMAC of old Werkzeug',
+  sources: 'Django up to 1.3; Flask (old Werkzeug)',
+  ceiling: ceilingWords.fixed,
   example: 'sha1$carryover$5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a',
   shape: /^(?:md5|sha1)\$/,
+  probable: true,
   read,
 }
 

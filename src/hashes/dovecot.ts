@@ -1,9 +1,10 @@
 import { hash } from 'node:crypto'
+import { ceilingWords } from './ceilings.ts'
 import { sameBytes, selfContained } from './crypt64.ts'
 import { md4 } from './digests/md4.ts'
 import { md5State } from './digests/md5-state.ts'
 import { bytesOfBase64, bytesOfHex } from './encodings.ts'
-import type { HashFormat } from './format.ts'
+import type { Family } from './format.ts'
 import { HashError } from './format.ts'
 import { boundedBytes, derivationDigests, keyBytes, malformed } from './key-derivation.ts'
 import { scramHash } from './scram.ts'
@@ -13,9 +14,11 @@ const MILLIS = 0.9
 
 const MD4_BYTES = 16
 
-export const plainMd4: HashFormat = {
+export const plainMd4: Family = {
   name: 'plain-md4',
   note: '{PLAIN-MD4}; hexadecimal or base64',
+  sources: 'Dovecot',
+  ceiling: ceilingWords.fixed,
   example: `{PLAIN-MD4}${'5a'.repeat(MD4_BYTES)}`,
   shape: /^\{PLAIN-MD4(?:\.(?:hex|b64|base64))?\}/i,
   read(encoded) {
@@ -37,9 +40,11 @@ const CRAM_BLOCK = 64
 const NOTHING = Buffer.alloc(16)
 
 /** The two states of MD5 that HMAC-MD5 starts from (RFC 2195), the outer one first. hashcat leaves the inner out. */
-export const cramMd5: HashFormat = {
+export const cramMd5: Family = {
   name: 'cram-md5',
   note: '{CRAM-MD5} and {HMAC-MD5} of Dovecot',
+  sources: 'Dovecot',
+  ceiling: ceilingWords.fixed,
   example: `{CRAM-MD5}${'5a'.repeat(32)}`,
   shape: /^\{(?:CRAM|HMAC)-MD5\}/i,
   read(encoded) {
@@ -66,9 +71,11 @@ export const cramMd5: HashFormat = {
 const DIGEST = /^\{DIGEST-MD5\}([0-9a-f]{32})$/i
 
 /** RFC 2831: what stands behind the @ of the login is the realm, which may be empty. */
-export const digestMd5: HashFormat = {
+export const digestMd5: Family = {
   name: 'digest-md5',
   note: '{DIGEST-MD5} of Dovecot; with the login, whose realm stands behind its @',
+  sources: 'Dovecot',
+  ceiling: ceilingWords.fixed,
   example: `{DIGEST-MD5}${'5a'.repeat(16)}`,
   shape: /^\{DIGEST-MD5\}/i,
   read(encoded, { login }) {
@@ -91,9 +98,11 @@ const SCRAM_DIGESTS = { 1: 'sha1', 256: 'sha256' } as const
 const SCRAM_SALT_BYTES = { least: 1, most: 66 }
 
 /** Dovecot does not prepare the password. */
-export const dovecotScram: HashFormat = {
+export const dovecotScram: Family = {
   name: 'dovecot-scram',
   note: '{SCRAM-SHA-1} and {SCRAM-SHA-256} of Dovecot',
+  sources: 'Dovecot',
+  ceiling: ceilingWords.pbkdf2,
   example: scramText('256', '4096'),
   shape: /^\{SCRAM-SHA-(?:1|256)\}/i,
   read(encoded) {

@@ -1,6 +1,7 @@
 import { createCipheriv } from 'node:crypto'
+import { ceilingWords } from './ceilings.ts'
 import { bytesOfPaddedBase64 } from './encodings.ts'
-import type { HashFormat, ReadHash } from './format.ts'
+import type { Family, ReadHash } from './format.ts'
 import { boundedBytes, derivedKeyHash, malformed, saltBytes, scrypt, wholeNumber } from './key-derivation.ts'
 
 /** The key of AES-256. */
@@ -14,9 +15,11 @@ const WHOLE = /^\$firescrypt\$ln=(\d{1,9}),r=(\d{1,9}),p=(\d{1,9})\$([^$]*)\$([^
  * Firebase's modified scrypt in the form of Ory Kratos, which carries the project's salt separator and signer key:
  * the derived key encrypts the signer key with AES in counter mode.
  */
-export const firebaseScryptKratos: HashFormat = {
+export const firebaseScryptKratos: Family = {
   name: 'firebase-scrypt-kratos',
   note: '$firescrypt$, with the separator and the signer key of the project',
+  sources: 'Firebase Auth by way of Ory Kratos',
+  ceiling: ceilingWords.scrypt,
   example: written(
     '14',
     '8',

@@ -1,8 +1,9 @@
 import type { StoredHash } from '../domain.ts'
+import { ceilingWords } from './ceilings.ts'
 import type { HashContext } from './context.ts'
 import { bytesOfPaddedBase64 } from './encodings.ts'
 import { DERIVED_BYTES, enciphered, SIGNER_BYTES } from './firebase-scrypt-kratos.ts'
-import type { HashFormat, ReadHash } from './format.ts'
+import type { Family, ReadHash } from './format.ts'
 import { HashError } from './format.ts'
 import { boundedBytes, derivedKeyHash, saltBytes, scrypt } from './key-derivation.ts'
 
@@ -18,9 +19,11 @@ const MAX_LOG2 = 31
 const WHOLE = /^([A-Za-z0-9+/_-]{20,180}={0,2})(?::([A-Za-z0-9+/_-]{0,340}={0,2}))?$/
 
 /** Firebase's modified scrypt. The parameters of the project are secrets of the operator's. */
-export const firebaseScrypt: HashFormat = {
+export const firebaseScrypt: Family = {
   name: 'firebase-scrypt',
   note: `base64; the salt in its own column or behind a colon. Secrets: \`${SIGNER_KEY}\` and \`${SEPARATOR}\` in base64, and where they are not 8 and 14 \`${ROUNDS}\` and \`${MEMORY_COST}\``,
+  sources: 'Firebase Auth',
+  ceiling: ceilingWords.scrypt,
   example: written(Buffer.from('carryover'), Buffer.alloc(64, 'Z')),
   shape: WHOLE,
   byNameOnly: true,

@@ -42,7 +42,7 @@ export interface ReadHash {
   matches(password: Uint8Array): boolean | Promise<boolean>
 }
 
-/** One family of stored hashes. */
+/** How stored hashes of one kind are told and read. */
 export interface HashFormat {
   /** Recorded with every outcome and used as a metric label, so it is never renamed. */
   readonly name: string
@@ -56,6 +56,8 @@ export interface HashFormat {
   readonly shape: RegExp
   /** The shape fits other families too (a bare digest): only a `hash_scheme` that names the format makes it one. */
   readonly byNameOnly?: true
+  /** The shape has no mark of the family's own: what it claims is probably one, and `hash_scheme` would make sure. */
+  readonly probable?: true
   /** What the format claims under its own name, where no other can be meant; `shape` when absent. */
   readonly shapeByName?: RegExp
   /**
@@ -64,4 +66,12 @@ export interface HashFormat {
    * or the id from the row, `context` for those that need a secret of the operator's.
    */
   read(encoded: string, stored: StoredHash, context: HashContext): ReadHash
+}
+
+/** What the registry lists: a format, and what people want to know before they rely on it. */
+export interface Family extends HashFormat {
+  /** The systems that store such hashes, as `Drupal 7 to 9`. */
+  readonly sources: string
+  /** The most that is read, in the words of `ceilings.ts`. */
+  readonly ceiling: string
 }

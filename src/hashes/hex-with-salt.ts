@@ -1,23 +1,26 @@
 import { hash } from 'node:crypto'
+import { ceilingWords } from './ceilings.ts'
 import { sameBytes, selfContained } from './crypt64.ts'
 import { bytesOfHex, textOfUtf8 } from './encodings.ts'
-import type { HashFormat } from './format.ts'
+import type { Family } from './format.ts'
 import { HashError } from './format.ts'
 
 const MILLIS = 0.02
 const MACOS_SALT_BYTES = 4
 
 /** Mac OS X 10.4 to 10.6: four bytes of salt in front of the digest, all in hexadecimal. */
-export const macosSha1 = macos('macos-10.4-sha1', 'sha1', 20)
+export const macosSha1 = macos('macos-10.4-sha1', 'sha1', 'Mac OS X 10.4 to 10.6')
 /** Mac OS X 10.7. */
-export const macosSha512 = macos('macos-10.7-sha512', 'sha512', 64)
+export const macosSha512 = macos('macos-10.7-sha512', 'sha512', 'Mac OS X 10.7')
 
-function macos(name: string, digest: 'sha1' | 'sha512', bytes: number): HashFormat {
-  const digits = 2 * (MACOS_SALT_BYTES + bytes)
+function macos(name: string, digest: 'sha1' | 'sha512', sources: string): Family {
+  const digits = 2 * (MACOS_SALT_BYTES + (digest === 'sha1' ? 20 : 64))
   const decoy = selfContained('5a'.repeat(digits / 2), name)
   return {
     name,
     note: `${digits} hexadecimal digits, of which the first 8 are the salt`,
+    sources,
+    ceiling: ceilingWords.fixed,
     example: decoy.encoded ?? '',
     shape: new RegExp(`^[0-9a-f]{${digits}}$`, 'i'),
     byNameOnly: true,
@@ -42,9 +45,11 @@ const AS400_WHOLE = /^(?:\$as400\$ssha1\$\*([^*]{1,10})\*)?([0-9a-f]{40})$/i
 const AS400_DECOY = selfContained('5a'.repeat(20), 'as400-ssha1')
 
 /** IBM i at password levels 2 and 3: the user profile's name in capitals, filled with blanks, is the salt. */
-export const as400Ssha1: HashFormat = {
+export const as400Ssha1: Family = {
   name: 'as400-ssha1',
   note: '40 hexadecimal digits; with the login',
+  sources: 'IBM i, AS/400',
+  ceiling: ceilingWords.fixed,
   example: AS400_DECOY.encoded ?? '',
   shape: AS400_WHOLE,
   byNameOnly: true,

@@ -9,18 +9,19 @@ import { bcrypt } from './bcrypt.ts'
 import { bcryptSha256 } from './bcrypt-sha256.ts'
 import { CANDIDATES, candidatesOf, readCandidates } from './candidates.ts'
 import { ciscoType8, ciscoType9 } from './cisco-crypt.ts'
+import { readClaimed } from './claimed.ts'
 import { contained } from './contained.ts'
 import type { HashContext } from './context.ts'
 import { NO_CONTEXT } from './context.ts'
 import { bigcrypt, bsdiCrypt, crypt16, descrypt } from './des-crypt.ts'
+import { createDetector } from './detect.ts'
 import { deviceDigests } from './device-digests.ts'
 import { djangoCrypt } from './django-crypt.ts'
 import { djangoSalted } from './django-salted.ts'
 import { cramMd5, digestMd5, dovecotScram, plainMd4 } from './dovecot.ts'
-import { bytesOfBase64, bytesOfHex } from './encodings.ts'
 import { firebaseScrypt } from './firebase-scrypt.ts'
 import { firebaseScryptKratos } from './firebase-scrypt-kratos.ts'
-import type { HashFormat, ReadHash } from './format.ts'
+import type { Family, HashFormat, ReadHash } from './format.ts'
 import { HashError } from './format.ts'
 import { as400Ssha1, macosSha1, macosSha512 } from './hex-with-salt.ts'
 import { fshp, samsungAndroid, sapH } from './iterated-digests.ts'
@@ -47,7 +48,7 @@ import { mssql } from './mssql.ts'
 import { mysqlCachingSha2 } from './mysql-caching-sha2.ts'
 import { mysql41 } from './mysql41.ts'
 import { mysql323 } from './mysql323.ts'
-import { namedExample, namedRecipe, namedRecipes, readNamed } from './named-recipes.ts'
+import { namedExample, namedRecipe, readNamed } from './named-recipes.ts'
 import { nthash3 } from './nthash-3.ts'
 import { oracle10, oracle11, oracle11S, oracle12 } from './oracle.ts'
 import { pbkdf2Containers } from './pbkdf2-containers.ts'
@@ -57,8 +58,8 @@ import { pbkdf2Phc } from './pbkdf2-phc.ts'
 import { drupal7, phpass, phpassMd5Latin1 } from './phpass.ts'
 import { plaintext } from './plaintext.ts'
 import { postgresScram } from './postgres-scram.ts'
+import { isBareDigest, presentHash } from './present-hash.ts'
 import { readRecipe, recipeExample, recipeOfDigest } from './recipe.ts'
-import { digests } from './recipe-functions.ts'
 import { sapB, sapG } from './sap.ts'
 import { scramPasslib } from './scram-passlib.ts'
 import { scryptDjango, scryptDjango3rdparty } from './scrypt-django.ts'
@@ -80,7 +81,7 @@ import { xmppScram } from './xmpp-scram.ts'
 import { gostYescrypt, scrypt7, yescrypt } from './yescrypt.ts'
 
 /** Every family, one line each. */
-export const formats: readonly HashFormat[] = [
+export const formats: readonly Family[] = [
   bcrypt,
   argon2,
   bcryptSha256,
@@ -186,15 +187,14 @@ export const formats: readonly HashFormat[] = [
   plaintext,
 ]
 
-/** The longest known format, SCRAM with several digests, takes about 400. */
-const MAX_ENCODED_CHARACTERS = 1024
+/** By name and alias, which are in lower case; none is another's. */
+const byName: ReadonlyMap<string, Family> = new Map(
+  formats.flatMap((format) => [format.name, ...(format.aliases ?? [])].map((name) => [name, format])),
+)
 
-/** What systems write in place of a hash that nobody may sign in with. MySQL's `*` and 40 digits is not one. */
-const LOCKED = /^(?:\*[01]?|\*\*|!.*|x|\*?(?:np|up|nl|lk)\*?|\*lk\*.*|\*?lock(?:ed)?\*?|\*?disabled\*?)$/is
-/** How a missing value comes out of exports. */
-const MISSING = /^(?:\s*|null|\\n)$/i
-/** What no hash of a modern format begins with, to tell millions of them quickly. */
-const MARKER_START = /^[*!xnuld]/i
+const detector = createDetector(formats)
+/** What the string alone says of its scheme, without reading it. */
+export const { detect } = detector
 
 /**
  * Reads a stored hash. Throws HashError and nothing else, whatever the row holds, and does no work. The scheme
@@ -259,57 +259,8 @@ export function schemeName(name: string): string | undefined {
   return formatNamed(name)?.name
 }
 
-export interface ListedScheme {
-  readonly name: string
-  readonly example: string
-  readonly note?: string
-  readonly told: 'by its shape' | 'by hash_scheme'
-}
-
-/** Every scheme that can be checked, for people to read. */
-export function listSchemes(): readonly ListedScheme[] {
-  return [
-    ...formats.map(({ name, example, note, byNameOnly }) => ({
-      name,
-      example,
-      ...(note === undefined ? {} : { note }),
-      told: byNameOnly ? ('by hash_scheme' as const) : ('by its shape' as const),
-    })),
-    ...namedRecipes.map(({ name, recipes, note }) =>
-      byHashScheme(name, [...(note === undefined ? [] : [note]), `\`${recipes[0]}\``].join(': ')),
-    ),
-    ...Array.from(digests.keys(), (name) => byHashScheme(name, 'without salt; hexadecimal or base64')),
-    byHashScheme('sha256($salt.$pass)', 'an example of a recipe; see docs/schemes.md for the notation'),
-  ]
-}
-
-function byHashScheme(name: string, note: string): ListedScheme {
-  return { name, example: exampleStored(name).encoded ?? '', note, told: 'by hash_scheme' }
-}
-
-function presentHash(encoded: string | null): string {
-  if (encoded === null || MISSING.test(encoded)) throw new HashError('missing', 'the row has no hash')
-  if (encoded.length > MAX_ENCODED_CHARACTERS) {
-    throw new HashError('malformed', `a stored hash has at most ${MAX_ENCODED_CHARACTERS} characters`)
-  }
-  if (MARKER_START.test(encoded) && LOCKED.test(encoded))
-    throw new HashError('locked-marker', 'in place of a hash the row says that nobody may sign in')
-  return encoded
-}
-
-const told = formats.filter(({ byNameOnly }) => !byNameOnly)
-/** A store has one or two formats, so the one that fitted last is tried first. No other can fit the same string. */
-let fittedLast: HashFormat | undefined = told[0]
-
-function detected(encoded: string): HashFormat | undefined {
-  if (fittedLast?.shape.test(encoded)) return fittedLast
-  const format = told.find(({ shape }) => shape.test(encoded))
-  if (format) fittedLast = format
-  return format
-}
-
 function readTold(encoded: string, stored: StoredHash, context: HashContext): ReadHash {
-  const format = detected(encoded)
+  const format = detector.formatOf(encoded)
   if (format) return format.read(encoded, stored, context)
   if (!isBareDigest(encoded)) throw new HashError('unrecognised', 'no known format has this shape')
   const candidates = candidatesOf(stored, context.candidates)
@@ -320,17 +271,8 @@ function readTold(encoded: string, stored: StoredHash, context: HashContext): Re
   )
 }
 
-/** The lengths of every digest in use, MySQL 3.23 and halved MD5 included. */
-const DIGEST_BYTES: ReadonlySet<number> = new Set([8, 16, 20, 28, 32, 48, 64])
-
-function isBareDigest(encoded: string): boolean {
-  const bytes = bytesOfHex(encoded.replace(/^0x/i, '')) ?? bytesOfBase64(encoded)
-  return bytes !== null && DIGEST_BYTES.has(bytes.length)
-}
-
-function formatNamed(scheme: string): HashFormat | undefined {
-  const name = scheme.toLowerCase()
-  return formats.find((format) => format.name === name || format.aliases?.includes(name))
+function formatNamed(scheme: string): Family | undefined {
+  return byName.get(scheme.toLowerCase())
 }
 
 /** What may stand around a recipe: every format. A password that is stored itself is not hashed. */
@@ -343,16 +285,6 @@ function ownRecipe(scheme: string, { recipes }: HashContext): { name: string; re
   const name = scheme.toLowerCase()
   const recipe = recipes.get(name)
   return recipe === undefined ? undefined : { name, recipe }
-}
-
-function readClaimed(
-  format: HashFormat,
-  encoded: string,
-  stored: StoredHash,
-  context: HashContext,
-): ReadHash {
-  if ((format.shapeByName ?? format.shape).test(encoded)) return format.read(encoded, stored, context)
-  throw new HashError('malformed', `not of the shape that ${format.name} hashes have`)
 }
 
 function exampleOf({ name, example, byNameOnly }: HashFormat): StoredHash {

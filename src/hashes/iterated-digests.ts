@@ -1,23 +1,14 @@
 import { hash } from 'node:crypto'
+import { affordable, ceilings, ceilingWords, isWithin } from './ceilings.ts'
 import { sameBytes, selfContained } from './crypt64.ts'
 import { bytesOfBase64, bytesOfHex } from './encodings.ts'
-import type { HashFormat } from './format.ts'
+import type { Family } from './format.ts'
 import { HashError } from './format.ts'
 
-/** A second and more here. */
-const MAX_ROUNDS = 1_000_000
 const MILLIS_PER_ROUND = 0.0014
-const SALT_BYTES = { least: 1, most: 64 }
 
 const DIGEST_BYTES = { sha1: 20, sha256: 32, sha384: 48, sha512: 64 } as const
 type Digest = keyof typeof DIGEST_BYTES
-
-function affordableRounds(name: string, digits: string): number {
-  const rounds = Number(digits)
-  if (rounds > MAX_ROUNDS)
-    throw new HashError('too-costly', `a ${name} hash may have at most ${MAX_ROUNDS} rounds`)
-  return rounds
-}
 
 const SAP_NAMES: ReadonlyMap<string, Digest> = new Map([
   ['x-issha', 'sha1'],
@@ -28,9 +19,11 @@ const SAP_NAMES: ReadonlyMap<string, Digest> = new Map([
 const SAP_WHOLE = /^(\{(x-issha(?:256|384|512)?), ?([1-9]\d{0,9})\})([A-Za-z0-9+/]{1,180}={0,2})$/i
 
 /** SAP's CODVN H: the password again in front of every digest. */
-export const sapH: HashFormat = {
+export const sapH: Family = {
   name: 'sap-h',
-  note: `{x-issha, 1024}, {x-isSHA256, n} and so on; at most ${MAX_ROUNDS} rounds`,
+  note: '{x-issha, 1024}, {x-isSHA256, n} and so on',
+  sources: 'SAP NetWeaver (CODVN H)',
+  ceiling: ceilingWords.sap,
   example: `{x-isSHA512, 15000}${Buffer.alloc(80, 'Z').toString('base64')}`,
   shape: /^\{x-issha(?:256|384|512)?,/i,
   read(encoded) {
@@ -43,12 +36,11 @@ export const sapH: HashFormat = {
       digits === undefined ||
       !digest ||
       !body ||
-      saltBytes < SALT_BYTES.least ||
-      saltBytes > SALT_BYTES.most
+      !isWithin(saltBytes, ceilings.sap.saltBytes)
     ) {
       throw new HashError('malformed', 'an SAP hash has rounds, and base64 of a digest and a salt')
     }
-    const rounds = affordableRounds('sap-h', digits)
+    const rounds = affordable(Number(digits), ceilings.sap.rounds, 'the rounds of an SAP hash')
     const expected = body.subarray(0, DIGEST_BYTES[digest])
     const salt = body.subarray(DIGEST_BYTES[digest])
     return {
@@ -69,9 +61,10 @@ const FSHP_DIGESTS: readonly Digest[] = ['sha1', 'sha256', 'sha384', 'sha512']
 const FSHP_WHOLE = /^(\{FSHP([0-3])\|(0|[1-9]\d{0,2})\|([1-9]\d{0,9})\})([A-Za-z0-9+/]{1,180}={0,2})$/
 
 /** Berk D. Demir's Fairly Secure Hashed Password: PBKDF1 of salt and password. */
-export const fshp: HashFormat = {
+export const fshp: Family = {
   name: 'fshp',
-  note: `at most ${MAX_ROUNDS} rounds`,
+  sources: 'Python and PHP sites that took FSHP',
+  ceiling: ceilingWords.fshp,
   example: `{FSHP1|16|16384}${Buffer.alloc(48, 'Z').toString('base64')}`,
   shape: /^\{FSHP\d\|/,
   read(encoded) {
@@ -83,7 +76,7 @@ export const fshp: HashFormat = {
       prefix === undefined ||
       digits === undefined ||
       !digest ||
-      saltBytes > SALT_BYTES.most ||
+      !isWithin(saltBytes, ceilings.fshp.saltBytes) ||
       body?.length !== saltBytes + DIGEST_BYTES[digest]
     ) {
       throw new HashError(
@@ -91,7 +84,7 @@ export const fshp: HashFormat = {
         'an FSHP hash has a variant, a length of salt, rounds, and base64 of salt and digest',
       )
     }
-    const rounds = affordableRounds('fshp', digits)
+    const rounds = affordable(Number(digits), ceilings.fshp.rounds, 'the rounds of an FSHP hash')
     const salt = body.subarray(0, saltBytes)
     return {
       scheme: 'fshp',
@@ -112,9 +105,11 @@ const SAMSUNG_WHOLE = /^([0-9a-f]{40})(?::([\x21-\x7e]{1,64}))?$/i
 const SAMSUNG_DECOY = `${'5a'.repeat(20)}:7724368582277760`
 
 /** The password file of Android on Samsung devices: digest and salt, which may stand in a column of its own. */
-export const samsungAndroid: HashFormat = {
+export const samsungAndroid: Family = {
   name: 'samsung-android',
   note: 'hexadecimal, a colon and the salt; or the salt in its own column',
+  sources: 'Android on Samsung devices',
+  ceiling: ceilingWords.fixed,
   example: SAMSUNG_DECOY,
   shape: SAMSUNG_WHOLE,
   byNameOnly: true,
@@ -122,8 +117,8 @@ export const samsungAndroid: HashFormat = {
     const [, digits, inline] = SAMSUNG_WHOLE.exec(encoded) ?? []
     const expected = bytesOfHex(digits ?? '')
     const salt = Buffer.from(inline ?? stored.salt ?? '')
-    if (salt.length === 0 || salt.length > SALT_BYTES.most)
-      throw new HashError('bad-salt', `the salt has 1 to ${SALT_BYTES.most} bytes`)
+    if (!isWithin(salt.length, ceilings.digest.saltBytes))
+      throw new HashError('bad-salt', `the salt has 1 to ${ceilings.digest.saltBytes.most} bytes`)
     return {
       scheme: 'samsung-android',
       millis: SAMSUNG_ROUNDS * MILLIS_PER_ROUND,

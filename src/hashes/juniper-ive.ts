@@ -1,8 +1,9 @@
 import { createCipheriv, createDecipheriv } from 'node:crypto'
 import type { StoredHash } from '../domain.ts'
+import { ceilingWords } from './ceilings.ts'
 import type { HashContext } from './context.ts'
 import { bytesOfPaddedBase64 } from './encodings.ts'
-import type { HashFormat, ReadHash } from './format.ts'
+import type { Family, ReadHash } from './format.ts'
 import { malformed, storedAs } from './key-derivation.ts'
 import { md5crypt } from './md5-crypt.ts'
 
@@ -15,9 +16,11 @@ const BYTES = 76
 const MD5CRYPT = /^(\$1\$danastre\$[./0-9A-Za-z]{22})\0/
 
 /** Pulse Connect Secure, Juniper IVE before: an md5crypt hash, enciphered with AES under a key that is no secret. */
-export const juniperIve: HashFormat = {
+export const juniperIve: Family = {
   name: 'juniper-ive',
   note: 'base64 of 76 bytes',
+  sources: 'Pulse Connect Secure, Juniper IVE',
+  ceiling: ceilingWords.fixed,
   example: enciphered(Buffer.alloc(VECTOR_BYTES, 'carryover'), `$1$danastre$${'.'.repeat(22)}`),
   shape: /^[A-Za-z0-9+/]{102}==$/,
   byNameOnly: true,

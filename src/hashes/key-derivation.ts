@@ -1,21 +1,11 @@
 import { pbkdf2Sync, scryptSync, timingSafeEqual } from 'node:crypto'
 import type { StoredHash } from '../domain.ts'
+import { affordable, type Bounds, ceilings, isWithin } from './ceilings.ts'
 import type { ReadHash } from './format.ts'
 import { HashError } from './format.ts'
 
-/** The strictest caller waits three seconds; half of it is left for the queue and the network. */
-const MAX_MILLIS = 1500
-const MAX_ITERATIONS = 3_000_000
-/** scrypt holds 128 * N * r bytes: 256 MiB at most, as Argon2 does. */
-const MAX_SCRYPT_BLOCKS = (256 * 1024 * 1024) / 128
-const MAX_SCRYPT_COST = 2 ** 18
-const MAX_SCRYPT_WIDTH = 32
-const MAX_SCRYPT_LANES = 16
 /** N * r * p units of scrypt on one core: N=16384, r=8, p=1 take about 50 ms. */
 const MILLIS_PER_SCRYPT_BLOCK = 0.0004
-/** Beyond this no system makes a key; 512 bytes are MediaWiki's own test of layers. */
-const MAX_KEY_BYTES = 512
-const MAX_SALT_BYTES = 256
 
 /** The digests of PBKDF2: bytes, and milliseconds of one iteration of one block on one core. */
 export const derivationDigests = {
@@ -55,16 +45,10 @@ export function digestNamed(name: string): DerivationDigest {
 export function pbkdf2(digest: DerivationDigest, iterations: number, length: number): Derivation {
   checkLength(length)
   const { bytes, millis } = derivationDigests[digest]
+  affordable(iterations, ceilings.pbkdf2.iterations, 'the iterations of PBKDF2')
   const estimate = iterations * Math.ceil(length / bytes) * millis
-  if (iterations > MAX_ITERATIONS || estimate > MAX_MILLIS) {
-    throw new HashError(
-      'too-costly',
-      `PBKDF2 may take at most ${MAX_ITERATIONS} iterations and ${MAX_MILLIS} ms`,
-    )
-  }
-  if (iterations < 1) throw malformed('PBKDF2 has at least one iteration')
   return {
-    millis: estimate,
+    millis: affordable(estimate, ceilings.pbkdf2.millis, 'the milliseconds of PBKDF2'),
     pbkdf2: { digest, iterations },
     derive: (password, salt) => pbkdf2Sync(password, salt, iterations, length, digest),
   }
@@ -80,18 +64,13 @@ export interface ScryptCost {
 /** Throws HashError before any work. */
 export function scrypt({ cost, width, lanes }: ScryptCost, length: number): Derivation {
   checkLength(length)
-  if (width < 1 || lanes < 1) throw malformed('the r and the p of scrypt are whole numbers above zero')
-  const millis = cost * width * lanes * MILLIS_PER_SCRYPT_BLOCK
-  if (
-    cost > MAX_SCRYPT_COST ||
-    width > MAX_SCRYPT_WIDTH ||
-    lanes > MAX_SCRYPT_LANES ||
-    cost * width > MAX_SCRYPT_BLOCKS ||
-    millis > MAX_MILLIS
-  ) {
-    throw new HashError('too-costly', `scrypt may take at most 256 MiB, 16 lanes and ${MAX_MILLIS} ms`)
-  }
-  if (cost < 2 || !Number.isInteger(Math.log2(cost))) throw malformed('the N of scrypt is a power of two')
+  affordable(width, ceilings.scrypt.r, 'the r of scrypt')
+  affordable(lanes, ceilings.scrypt.p, 'the p of scrypt')
+  affordable(cost, ceilings.scrypt.n, 'the N of scrypt')
+  affordable(128 * cost * width, ceilings.scrypt.bytes, 'the memory of scrypt in bytes')
+  const estimate = cost * width * lanes * MILLIS_PER_SCRYPT_BLOCK
+  const millis = affordable(estimate, ceilings.scrypt.millis, 'the milliseconds of scrypt')
+  if (!Number.isInteger(Math.log2(cost))) throw malformed('the N of scrypt is a power of two')
   const memory = scryptMemory({ cost, width, lanes })
   const maxmem = memory + 1024
   return {
@@ -107,7 +86,9 @@ export function scryptMemory({ cost, width, lanes }: ScryptCost): number {
 }
 
 function checkLength(length: number): void {
-  if (length < 1 || length > MAX_KEY_BYTES) throw malformed(`a derived key has 1 to ${MAX_KEY_BYTES} bytes`)
+  const { least, most } = ceilings.pbkdf2.keyBytes
+  if (!isWithin(length, ceilings.pbkdf2.keyBytes))
+    throw malformed(`a derived key has ${least} to ${most} bytes`)
 }
 
 /** Reads decimal digits as they are printed: no sign, no blank, no leading zero. */
@@ -120,17 +101,13 @@ export function wholeNumber(digits: string | undefined, name: string): number {
 }
 
 /** The bytes, if they could be read and are as many as may be. */
-export function boundedBytes(
-  bytes: Buffer | null,
-  name: string,
-  { least, most }: { readonly least: number; readonly most: number },
-): Buffer {
-  if (bytes && bytes.length >= least && bytes.length <= most) return bytes
-  throw malformed(`${name} is encoded in ${least} to ${most} bytes`)
+export function boundedBytes(bytes: Buffer | null, name: string, bounds: Bounds): Buffer {
+  if (bytes && isWithin(bytes.length, bounds)) return bytes
+  throw malformed(`${name} is encoded in ${bounds.least} to ${bounds.most} bytes`)
 }
 
 export function saltBytes(bytes: Buffer | null): Buffer {
-  return boundedBytes(bytes, 'the salt', { least: 0, most: MAX_SALT_BYTES })
+  return boundedBytes(bytes, 'the salt', ceilings.pbkdf2.saltBytes)
 }
 
 /** A key cut short would match by what is left of it, so its length is one that the family writes. */

@@ -1,8 +1,9 @@
 import { argon2 } from './argon2.ts'
+import { ceilingWords } from './ceilings.ts'
 import { NO_CONTEXT } from './context.ts'
 import { enveloped } from './dispatched.ts'
 import { bytesOfBase64, unpadded } from './encodings.ts'
-import type { HashFormat, ReadHash } from './format.ts'
+import type { Family, ReadHash } from './format.ts'
 import type { DerivationDigest } from './key-derivation.ts'
 import { boundedBytes, derivedKeyHash, malformed, pbkdf2, saltBytes, storedAs } from './key-derivation.ts'
 
@@ -21,9 +22,11 @@ const ARGON2_DEFAULTS = { type: 'id', version: '1.3', memory: '7168', parallelis
 const KEY_BYTES = { least: 16, most: 128 }
 
 /** One credential of a realm export: flat up to Keycloak 7, later two objects or two texts of JSON. */
-export const keycloak: HashFormat = {
+export const keycloak: Family = {
   name: 'keycloak',
   note: 'the JSON of one password credential, with PBKDF2 or Argon2',
+  sources: 'Keycloak',
+  ceiling: `${ceilingWords.pbkdf2}; ${ceilingWords.argon2}`,
   example: written(
     { algorithm: 'pbkdf2-sha512', hashIterations: 210_000 },
     Buffer.alloc(16, 'carryover'),

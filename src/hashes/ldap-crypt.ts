@@ -1,7 +1,8 @@
 import { argon2 } from './argon2.ts'
 import { bcrypt } from './bcrypt.ts'
+import { ceilingWords } from './ceilings.ts'
 import { bsdiCrypt, descrypt } from './des-crypt.ts'
-import type { HashFormat } from './format.ts'
+import type { Family, HashFormat } from './format.ts'
 import { HashError } from './format.ts'
 import { apr1, md5crypt } from './md5-crypt.ts'
 import { nthash3 } from './nthash-3.ts'
@@ -34,9 +35,11 @@ const PREFIX = /^\{(?:CRYPT|(?:DES|MD5|BLF|SHA256|SHA512)-CRYPT|MD5(?=\}\$1\$))\
 /** passwd(5) copied into a directory. */
 const LOCKED = /^(?:[*!].*|x)$/
 
-export const ldapCrypt: HashFormat = {
+export const ldapCrypt: Family = {
   name: 'ldap-crypt',
   note: '{CRYPT} and every hash of crypt(3); {MD5-CRYPT}, {BLF-CRYPT} and so on of Dovecot',
+  sources: 'OpenLDAP, NIS, Dovecot',
+  ceiling: ceilingWords.inner,
   example: `{CRYPT}${sha512crypt.example}`,
   shape: PREFIX,
   read(encoded, stored) {
@@ -54,9 +57,11 @@ export const ldapCrypt: HashFormat = {
 const ARGON2_PREFIX = /^\{(?:ARGON2(?:ID|I|D)?|argon2(?:id|i|d))\}/
 
 /** Dovecot and OpenLDAP. */
-export const argon2Prefixed: HashFormat = {
+export const argon2Prefixed: Family = {
   name: 'argon2-prefixed',
   note: '{ARGON2}, {ARGON2I}, {ARGON2ID} and an argon2 hash',
+  sources: 'OpenLDAP (pw-argon2), Dovecot',
+  ceiling: ceilingWords.argon2,
   example: `{ARGON2ID}${argon2.example}`,
   shape: ARGON2_PREFIX,
   read(encoded, stored) {
@@ -71,18 +76,20 @@ export const argon2Prefixed: HashFormat = {
 }
 
 /** Ory Kratos writes the name of the algorithm in place of its number. */
-export const kratosCrypts: readonly HashFormat[] = [
-  kratosCrypt('md5', '$1$', md5crypt),
-  kratosCrypt('sha256', '$5$', sha256crypt),
-  kratosCrypt('sha512', '$6$', sha512crypt),
+export const kratosCrypts: readonly Family[] = [
+  kratosCrypt('md5', '$1$', md5crypt, ceilingWords.fixed),
+  kratosCrypt('sha256', '$5$', sha256crypt, ceilingWords.shaCrypt),
+  kratosCrypt('sha512', '$6$', sha512crypt, ceilingWords.shaCrypt),
 ]
 
-function kratosCrypt(digest: string, magic: string, inner: HashFormat): HashFormat {
+function kratosCrypt(digest: string, magic: string, inner: HashFormat, ceiling: string): Family {
   const name = `kratos-${digest}-crypt`
   const prefix = `$${digest}-crypt$`
   const wrap = (text: string) => prefix + text.slice(magic.length)
   return {
     name,
+    sources: 'Ory Kratos',
+    ceiling,
     example: wrap(inner.example),
     shape: new RegExp(`^\\$${digest}-crypt\\$`),
     read: (encoded, stored) =>

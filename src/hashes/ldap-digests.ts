@@ -1,11 +1,12 @@
 import { hash } from 'node:crypto'
+import { ceilings, ceilingWords, isWithin } from './ceilings.ts'
 import { sameBytes, selfContained } from './crypt64.ts'
 import { bytesOfBase64, bytesOfHex } from './encodings.ts'
-import type { HashFormat } from './format.ts'
+import type { Family } from './format.ts'
 import { HashError } from './format.ts'
 
 /** RFC 2307 wants a salt and no length; OpenLDAP writes 4 to 16 bytes, 389 Directory Server 8. */
-const SALT_BYTES = { least: 1, most: 64 }
+const SALT_BYTES = ceilings.digest.saltBytes
 /** 4096 bytes of password. */
 const MILLIS = 0.02
 
@@ -33,17 +34,22 @@ const SALTED_NAMES: Readonly<Record<Digest['algorithm'], readonly string[]>> = {
   sha512: ['SSHA512', 'SSHA-512'],
 }
 
-/** `{MD5}`, `{SHA}`, `{SHA256}` and so on: the digest of the password, in base64, now and then in hexadecimal. */
-export const ldapDigests: readonly HashFormat[] = DIGESTS.map(unsalted)
-/** `{SMD5}`, `{SSHA}`, `{SSHA256}` and so on: base64 of the digest of password and salt, and of the salt. */
-export const ldapSaltedDigests: readonly HashFormat[] = DIGESTS.map(salted)
+const UNSALTED_SOURCES = 'OpenLDAP, ApacheDS, AD LDS, IBM Directory Server, Dovecot'
+const SALTED_SOURCES = 'OpenLDAP, 389 Directory Server, ApacheDS, Dovecot, Plone, Zope'
 
-function unsalted({ algorithm, bytes, names }: Digest): HashFormat {
+/** `{MD5}`, `{SHA}`, `{SHA256}` and so on: the digest of the password, in base64, now and then in hexadecimal. */
+export const ldapDigests: readonly Family[] = DIGESTS.map(unsalted)
+/** `{SMD5}`, `{SSHA}`, `{SSHA256}` and so on: base64 of the digest of password and salt, and of the salt. */
+export const ldapSaltedDigests: readonly Family[] = DIGESTS.map(salted)
+
+function unsalted({ algorithm, bytes, names }: Digest): Family {
   const name = `ldap-${algorithm === 'sha1' ? 'sha' : algorithm}`
   const decoy = selfContained(`{${names[0]}}${Buffer.alloc(bytes, 'Z').toString('base64')}`)
   return {
     name,
     note: `${names.map((one) => `{${one}}`).join(', ')} in any case; base64 or hexadecimal`,
+    sources: algorithm === 'sha1' ? 'OpenLDAP, htpasswd -s, Netscape' : UNSALTED_SOURCES,
+    ceiling: ceilingWords.fixed,
     example: decoy.encoded ?? '',
     // No longer than a digest, because Joomla and Spring put more behind the same braces.
     shape: shapeOf(names, `(?:[A-Za-z0-9+/]{0,${Math.ceil((bytes * 4) / 3)}}={0,3}|[0-9a-f]{${2 * bytes}})`),
@@ -67,13 +73,15 @@ function unsalted({ algorithm, bytes, names }: Digest): HashFormat {
   }
 }
 
-function salted({ algorithm, bytes }: Digest): HashFormat {
+function salted({ algorithm, bytes }: Digest): Family {
   const names = SALTED_NAMES[algorithm]
   const name = `ldap-${algorithm === 'md5' ? 'smd5' : `s${algorithm === 'sha1' ? 'sha' : algorithm}`}`
   const decoy = selfContained(`{${names[0]}}${Buffer.alloc(bytes + 8, 'Z').toString('base64')}`)
   return {
     name,
     note: `${names.map((one) => `{${one}}`).join(', ')} in any case; base64 of digest and salt`,
+    sources: SALTED_SOURCES,
+    ceiling: ceilingWords.fixed,
     example: decoy.encoded ?? '',
     // Without a $, which AIX puts behind the same braces.
     shape: shapeOf(names, '[A-Za-z0-9+/]{0,256}={0,3}'),
@@ -81,7 +89,7 @@ function salted({ algorithm, bytes }: Digest): HashFormat {
       const [scheme = '', text = ''] = encoded.split('}')
       const body = /\.hex$/i.test(scheme) ? bytesOfHex(text) : bytesOfBase64(text)
       const saltBytes = (body?.length ?? 0) - bytes
-      if (!body || saltBytes < SALT_BYTES.least || saltBytes > SALT_BYTES.most) {
+      if (!body || !isWithin(saltBytes, SALT_BYTES)) {
         throw new HashError(
           'malformed',
           `an ${name} hash has ${bytes} bytes of digest and ${SALT_BYTES.least} to ${SALT_BYTES.most} of salt, in base64`,

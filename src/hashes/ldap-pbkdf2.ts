@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
+import { ceilingWords } from './ceilings.ts'
 import { ab64, bytesOfAb64, bytesOfBase64, bytesOfHex } from './encodings.ts'
-import type { HashFormat } from './format.ts'
+import type { Family } from './format.ts'
 import { boundedBytes, decoyKey, derivationDigests, keyBytes } from './key-derivation.ts'
 import { pbkdf2Container } from './pbkdf2-container.ts'
 
@@ -11,9 +12,11 @@ function salted(bytes: Buffer | null): Buffer {
 }
 
 /** OpenLDAP's pw-pbkdf2 and passlib. 389 Directory Server writes it too since 2.0. */
-export const ldapPbkdf2: HashFormat = pbkdf2Container({
+export const ldapPbkdf2: Family = pbkdf2Container({
   name: 'ldap-pbkdf2',
   note: '{PBKDF2}, {PBKDF2-SHA1}, {PBKDF2-SHA256} and {PBKDF2-SHA512} of OpenLDAP',
+  sources: 'OpenLDAP (pw-pbkdf2), passlib',
+  ceiling: ceilingWords.pbkdf2,
   example: `{PBKDF2-SHA256}60000$${ab64(decoyKey(16))}$${ab64(decoyKey(32))}`,
   // Without a digest in its name it is SHA-1, and 27 characters; longer ones are Elasticsearch's.
   shape: /^\{PBKDF2(?:-SHA(?:1|256|512)\}|\}\d{1,10}\$[A-Za-z0-9+/.]{1,400}={0,2}\$[A-Za-z0-9+/.]{27}=?$)/i,
@@ -41,9 +44,11 @@ const DS389 = { iterationBytes: 4, saltBytes: 64, keyBytes: 256 }
 const DS389_BYTES = DS389.iterationBytes + DS389.saltBytes + DS389.keyBytes
 
 /** 389 Directory Server up to 1.4. */
-export const ldap389Pbkdf2: HashFormat = pbkdf2Container({
+export const ldap389Pbkdf2: Family = pbkdf2Container({
   name: 'ldap389-pbkdf2',
   note: '{PBKDF2_SHA256} of 389 Directory Server',
+  sources: '389 Directory Server up to 1.4',
+  ceiling: ceilingWords.pbkdf2,
   example: ds389Text(8192, decoyKey(DS389.saltBytes), decoyKey(DS389.keyBytes)),
   shape: /^\{PBKDF2_SHA256\}/i,
   whole: /^\{PBKDF2_SHA256\}(.+)$/i,
@@ -69,10 +74,12 @@ function ds389Text(iterations: number, salt: Buffer, key: Buffer): string {
 
 const ATLASSIAN = { iterations: 10_000, saltBytes: 16, keyBytes: 32 }
 
-export const atlassian: HashFormat = pbkdf2Container({
+export const atlassian: Family = pbkdf2Container({
   name: 'atlassian',
   aliases: ['atlassian-ads'],
   note: '{PKCS5S2} of Jira, Confluence, Crowd and ApacheDS',
+  sources: 'Jira, Confluence, Crowd, ApacheDS',
+  ceiling: ceilingWords.fixed,
   example: atlassianText(decoyKey(ATLASSIAN.saltBytes), decoyKey(ATLASSIAN.keyBytes)),
   shape: /^\{PKCS5S2\}/i,
   whole: /^\{PKCS5S2\}(.+)$/i,
@@ -93,9 +100,11 @@ function atlassianText(salt: Buffer, key: Buffer): string {
 }
 
 /** Elasticsearch's native realm: SHA-512, and with STRETCH over the SHA-512 of the password in hexadecimal. */
-export const elasticsearchPbkdf2: HashFormat = pbkdf2Container({
+export const elasticsearchPbkdf2: Family = pbkdf2Container({
   name: 'elasticsearch-pbkdf2',
   note: '{PBKDF2} and {PBKDF2_STRETCH} of Elasticsearch',
+  sources: 'Elasticsearch native realm',
+  ceiling: ceilingWords.pbkdf2,
   example: `{PBKDF2}10000$${base64(decoyKey(32))}$${base64(decoyKey(32))}`,
   shape: /^\{PBKDF2(?:_STRETCH\}|\}\d{1,10}\$[A-Za-z0-9+/]{1,400}={0,2}\$(?![A-Za-z0-9+/.]{27}=?$))/,
   whole: /^\{(PBKDF2|PBKDF2_STRETCH)\}(\d{1,20})\$([^$]+)\$([^$]+)$/,
@@ -111,9 +120,11 @@ export const elasticsearchPbkdf2: HashFormat = pbkdf2Container({
 })
 
 /** The salt is its characters. */
-export const dovecotPbkdf2: HashFormat = pbkdf2Container({
+export const dovecotPbkdf2: Family = pbkdf2Container({
   name: 'dovecot-pbkdf2',
   note: '{PBKDF2}$1$ of Dovecot',
+  sources: 'Dovecot',
+  ceiling: ceilingWords.pbkdf2,
   example: `{PBKDF2}$1$CarryoverCarryov$5000$${'5a'.repeat(20)}`,
   shape: /^\{PBKDF2\}\$1\$/i,
   whole: /^\{PBKDF2\}\$1\$([\x21-\x23\x25-\x7e]{1,128})\$(\d{1,20})\$([0-9a-f]+)$/i,
@@ -128,9 +139,11 @@ export const dovecotPbkdf2: HashFormat = pbkdf2Container({
 })
 
 /** SALTED-SHA512-PBKDF2 of macOS 10.8 and later, as hashcat and john write it. */
-export const macosMl: HashFormat = pbkdf2Container({
+export const macosMl: Family = pbkdf2Container({
   name: 'macos-ml',
   note: '$ml$ and hexadecimal: macOS since 10.8',
+  sources: 'macOS 10.8 and later',
+  ceiling: ceilingWords.pbkdf2,
   example: `$ml$35000$${decoyKey(32).toString('hex')}$${'5a'.repeat(64)}`,
   shape: /^\$ml\$/,
   whole: /^\$ml\$(\d{1,20})\$([0-9a-f]{64})\$([0-9a-f]+)$/i,

@@ -1,7 +1,8 @@
+import { ceilingWords } from './ceilings.ts'
 import { inCodePage } from './code-pages.ts'
 import { desEncrypt, desKeyOfSeven } from './des.ts'
 import { bytesOfHex, textOfUtf8 } from './encodings.ts'
-import type { HashFormat, ReadHash } from './format.ts'
+import type { Family, ReadHash } from './format.ts'
 import { decoyKey, equalBytes, keyBytes, storedAs } from './key-derivation.ts'
 
 const HALF_BYTES = 7
@@ -17,10 +18,12 @@ export const lmhash = lmFormat('lmhash', 16, '5a'.repeat(16))
 /** One of the halves, as crackers store them; it is that of the password's first seven characters. */
 export const lmHalf = lmFormat('lm-half', 8, '5a'.repeat(8))
 
-function lmFormat(name: string, bytes: number, example: string): HashFormat {
+function lmFormat(name: string, bytes: number, example: string): Family {
   return {
     name,
     note: 'capitals and small letters are the same, and 14 characters count',
+    sources: 'Windows NT to XP, Samba',
+    ceiling: ceilingWords.fixed,
     example,
     shape: bytes === 16 ? /^[0-9a-f]{32}$/i : /^[0-9a-f]{16}$/i,
     byNameOnly: true,

@@ -1,5 +1,6 @@
+import { ceilingWords } from './ceilings.ts'
 import { bytesOfHex } from './encodings.ts'
-import type { HashFormat } from './format.ts'
+import type { Family } from './format.ts'
 import {
   boundedBytes,
   decoyKey,
@@ -33,8 +34,10 @@ const SALT8_BYTES = 16
 const KEY8_BYTES = 8
 
 /** Domino 5: without salt. */
-export const lotus5: HashFormat = {
+export const lotus5: Family = {
   name: 'lotus5',
+  sources: 'Lotus Notes and Domino 5',
+  ceiling: ceilingWords.fixed,
   example: '5a'.repeat(BLOCK),
   shape: /^[0-9a-f]{32}$/i,
   byNameOnly: true,
@@ -50,8 +53,10 @@ export const lotus5: HashFormat = {
 }
 
 /** Domino 6: the digest of five bytes of salt and of the digest of Domino 5. */
-export const lotus6: HashFormat = {
+export const lotus6: Family = {
   name: 'lotus6',
+  sources: 'Lotus Notes and Domino 6 and 7',
+  ceiling: ceilingWords.fixed,
   example: '(GMt7oLPZZZZZZZZZZZZZ)',
   shape: /^\(G[0-9A-Za-z+/]{19}\)$/,
   read: (encoded) => {
@@ -66,8 +71,10 @@ export const lotus6: HashFormat = {
 }
 
 /** Domino 8: PBKDF2 over the string of Domino 6; the number of iterations is ten digits inside. */
-export const lotus8: HashFormat = {
+export const lotus8: Family = {
   name: 'lotus8',
+  sources: 'Lotus Notes and Domino 8 and later',
+  ceiling: ceilingWords.pbkdf2,
   example: `(H${lotus64(Buffer.concat([Buffer.alloc(SALT8_BYTES, 'carryover'), Buffer.from('000000500002'), Buffer.alloc(KEY8_BYTES, 'Z')]))})`,
   shape: /^\(H[0-9A-Za-z+/]{48}\)$/,
   read: (encoded) => {

@@ -1,8 +1,9 @@
 import { hash } from 'node:crypto'
 import type { StoredHash } from '../domain.ts'
 import { sodiumPwhash } from './argon2.ts'
+import { affordable, ceilings, ceilingWords } from './ceilings.ts'
 import { bytesOfHex } from './encodings.ts'
-import type { HashFormat, ReadHash } from './format.ts'
+import type { Family, ReadHash } from './format.ts'
 import { decoyKey, equalBytes, malformed, saltBytes, wholeNumber } from './key-derivation.ts'
 
 const MD5_BYTES = 16
@@ -27,11 +28,14 @@ interface Layer {
 }
 
 /** Magento: a digest, its salt and the versions that made it, in the order in which they were applied. */
-export const magento: HashFormat = {
+export const magento: Family = {
   name: 'magento',
   note: 'versions 0 to 3 and what was upgraded to them; under its name also without version or salt',
+  sources: 'Magento 1 and 2, Adobe Commerce',
+  ceiling: ceilingWords.argon2,
   example: `${'5a'.repeat(SHA256_BYTES)}:carryovercarryover:1`,
   shape: /^(?:[0-9a-f]{32}|[0-9a-f]{64}):[^:]{0,128}(?::(?:[0-2]|3_\d{1,3}_\d{1,4}_\d{1,12})){1,4}$/i,
+  probable: true,
   shapeByName: /^[0-9a-f]{32,128}(?::|$)/i,
   read,
 }
@@ -48,10 +52,11 @@ function read(encoded: string, stored: StoredHash): ReadHash {
   if (layers.at(-1)?.bytes !== expected.length) {
     throw malformed('the digest of a Magento hash is as long as its last version makes it')
   }
+  const millis = layers.reduce((sum, layer) => sum + layer.millis, 0)
   const memory = Math.max(...layers.map((layer) => layer.memory))
   return {
     scheme: magento.name,
-    millis: layers.reduce((sum, { millis }) => sum + millis, 0),
+    millis: affordable(millis, ceilings.check.millis, 'the milliseconds of all versions'),
     decoy: {
       encoded: [decoyKey(expected.length).toString('hex'), 'carryover', ...named].join(':'),
       scheme: magento.name,

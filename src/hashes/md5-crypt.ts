@@ -1,7 +1,8 @@
 import { hash } from 'node:crypto'
+import { ceilingWords } from './ceilings.ts'
 import { cryptRounds, repeatedTo } from './crypt-rounds.ts'
 import { crypt64, sameBytes, selfContained } from './crypt64.ts'
-import type { HashFormat } from './format.ts'
+import type { Family } from './format.ts'
 import { HashError } from './format.ts'
 
 const ROUNDS = 1000
@@ -15,12 +16,14 @@ export const md5crypt = md5Crypt('md5crypt', '$1$')
 /** The same of Apache's htpasswd. */
 export const apr1 = md5Crypt('apr1', '$apr1$')
 
-function md5Crypt(name: string, magic: '$1$' | '$apr1$'): HashFormat {
+function md5Crypt(name: string, magic: '$1$' | '$apr1$'): Family {
   const start = `^${magic.replace(/\$/g, '\\$')}`
   const whole = new RegExp(`${start}([\\x20-\\x23\\x25-\\x7e]{0,8})\\$(${DIGEST})$`)
   const decoy = selfContained(`${magic}Carryove$${'.'.repeat(22)}`)
   return {
     name,
+    sources: magic === '$1$' ? 'Linux and BSD, Cisco IOS (type 5)' : 'Apache htpasswd',
+    ceiling: ceilingWords.fixed,
     example: decoy.encoded ?? '',
     shape: new RegExp(start),
     read(encoded) {

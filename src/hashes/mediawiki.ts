@@ -2,10 +2,11 @@ import { createHash } from 'node:crypto'
 import type { StoredHash } from '../domain.ts'
 import { argon2 } from './argon2.ts'
 import { bcrypt } from './bcrypt.ts'
+import { affordable, ceilings, ceilingWords } from './ceilings.ts'
 import { NO_CONTEXT } from './context.ts'
 import { enveloped } from './dispatched.ts'
 import { bytesOfPaddedBase64 } from './encodings.ts'
-import type { HashFormat, ReadHash } from './format.ts'
+import type { Family, ReadHash } from './format.ts'
 import type { Derivation } from './key-derivation.ts'
 import {
   boundedBytes,
@@ -23,6 +24,8 @@ const KEY_BYTES = { least: 16, most: 512 }
 
 export const mediawikiPbkdf2 = pbkdf2Container({
   name: 'mediawiki-pbkdf2',
+  sources: 'MediaWiki',
+  ceiling: ceilingWords.pbkdf2,
   example: `:pbkdf2:sha512:30000:64:Y2FycnlvdmVyY2Fycnlvdg==:${Buffer.alloc(64, 'Z').toString('base64')}`,
   shape: /^:pbkdf2:(?:md5|sha1|sha224|sha256|sha384|sha512):/,
   whole: /^:pbkdf2:([a-z0-9]+):(\d{1,20}):(\d{1,4}):([^:]*):([^:]+)$/,
@@ -42,8 +45,10 @@ export const mediawikiPbkdf2 = pbkdf2Container({
 
 const ARGON2_PREFIX = ':argon2:'
 
-export const mediawikiArgon2: HashFormat = {
+export const mediawikiArgon2: Family = {
   name: 'mediawiki-argon2',
+  sources: 'MediaWiki',
+  ceiling: ceilingWords.argon2,
   example: `${ARGON2_PREFIX}${argon2.example}`,
   shape: /^:argon2:\$argon2(?:id|i|d)\$/,
   read: (encoded, stored) =>
@@ -58,8 +63,10 @@ const BCRYPT = /^:bcrypt:(\d{1,2})\$([./A-Za-z0-9]{22})\$([./A-Za-z0-9]{31})$/
 const BCRYPT_INNER = /^\$2y\$0?(\d{1,2})\$(.{22})(.{31})$/
 
 /** The cost without its leading zero, the salt and the digest apart. */
-export const mediawikiBcrypt: HashFormat = {
+export const mediawikiBcrypt: Family = {
   name: 'mediawiki-bcrypt',
+  sources: 'MediaWiki',
+  ceiling: ceilingWords.bcrypt,
   example: mediawikiForm(`$2y$10$${bcrypt.example.slice(7)}`),
   shape: /^:bcrypt:\d/,
   read: (encoded, stored) => {
@@ -99,9 +106,11 @@ interface Layer {
  * LayeredParameterizedPassword: settings of every layer, arguments of every layer, then the last hash. The name of
  * the type belongs to the wiki's configuration; what each layer is, its settings tell.
  */
-export const mediawikiLayered: HashFormat = {
+export const mediawikiLayered: Family = {
   name: 'mediawiki-layered',
   note: ':pbkdf2-legacyB: and others: MD5, PBKDF2 and bcrypt in layers',
+  sources: 'MediaWiki after wrapOldPasswords',
+  ceiling: `${ceilingWords.pbkdf2}; ${ceilingWords.bcrypt}`,
   example: `:pbkdf2-legacyB:!sha512:30000:64!1234abcd!Y2FycnlvdmVyY2Fycg==!${Buffer.alloc(64, 'Z').toString('base64')}`,
   shape: LAYERED_SHAPE,
   read: readLayered,
@@ -119,12 +128,13 @@ function readLayered(encoded: string, stored: StoredHash): ReadHash {
   const lower = settings.slice(0, -1).map((setting, index) => layerOf(setting, salts[index] ?? ''))
   const last = finalRead(settings.at(-1) ?? '', salts.at(-1) ?? '', expected, stored)
   const prefix = encoded.slice(0, encoded.length - expected.length)
+  const millis = lower.reduce((sum, layer) => sum + layer.millis, last.millis)
   return {
     ...last,
     scheme: mediawikiLayered.name,
     // The first layer gets the password, and none of those that may be first stops at a NUL.
     nulIsData: true,
-    millis: lower.reduce((sum, { millis }) => sum + millis, last.millis),
+    millis: affordable(millis, ceilings.check.millis, 'the milliseconds of all layers'),
     decoy: { encoded: prefix + constantLike(expected), scheme: null, salt: null, login: '', id: '' },
     ...prepared(last, (password) =>
       lower.reduce((message, { textOf }) => Buffer.from(textOf(message)), password),

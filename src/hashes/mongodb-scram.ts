@@ -1,15 +1,18 @@
 import { createHash } from 'node:crypto'
 import type { StoredHash } from '../domain.ts'
+import { ceilingWords } from './ceilings.ts'
 import { bytesOfPaddedBase64 } from './encodings.ts'
-import type { HashFormat, ReadHash } from './format.ts'
+import type { Family, ReadHash } from './format.ts'
 import { derivationDigests, keyBytes, malformed, saltBytes } from './key-derivation.ts'
 import { preparedBytes, scramHash } from './scram.ts'
 
 const WHOLE = /^\$mongodb-scram\$\*([01])\*([^*]*)\*(\d{1,20})\*([^*]+)\*([^*]+)$/
 
 /** The server key of MongoDB in the form of hashcat: `0` is SCRAM-SHA-1, `1` SCRAM-SHA-256. */
-export const mongodbScram: HashFormat = {
+export const mongodbScram: Family = {
   name: 'mongodb-scram',
+  sources: 'MongoDB',
+  ceiling: ceilingWords.pbkdf2,
   example:
     '$mongodb-scram$*1*Y2FycnlvdmVy*15000*Y2FycnlvdmVyY2FycnlvdmVyY2FycnlvdmVyYw==*WlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlo=',
   shape: /^\$mongodb-scram\$\*/,
@@ -48,9 +51,11 @@ export function mongoDigest(login: Uint8Array, password: Uint8Array): Uint8Array
 const DEFAULT_ITERATIONS = { sha1: 10_000, sha256: 15_000 } as const
 
 /** storedKey of system.users; the salt is base64, and the login is the name in MongoDB. */
-export const mongodbStoredkey: HashFormat = {
+export const mongodbStoredkey: Family = {
   name: 'mongodb-storedkey',
   note: 'base64, with the salt in the row; 10,000 iterations of SHA-1 or 15,000 of SHA-256',
+  sources: 'MongoDB',
+  ceiling: ceilingWords.fixed,
   example: 'WlpaWlpaWlpaWlpaWlpaWlpaWlo=',
   shape: /^[A-Za-z0-9+/]{27,43}=$/,
   byNameOnly: true,

@@ -1,7 +1,8 @@
 import type { StoredHash } from '../domain.ts'
+import { ceilingWords } from './ceilings.ts'
 import { md4 } from './digests/md4.ts'
 import { bytesOfHex, textOfUtf8 } from './encodings.ts'
-import type { HashFormat, ReadHash } from './format.ts'
+import type { Family, ReadHash } from './format.ts'
 import { HashError } from './format.ts'
 import type { Derivation } from './key-derivation.ts'
 import { decoyKey, equalBytes, keyBytes, malformed, pbkdf2, wholeNumber } from './key-derivation.ts'
@@ -14,9 +15,11 @@ const DEFAULT_ITERATIONS = 10_240
 const PREFIXED = /^\$DCC2\$(\d{1,20})#([^#]{1,256})#([0-9a-f]{32})$/i
 
 /** Cached credentials of Windows up to 2003: MD4 over the NT hash and the login in small letters. */
-export const msdcc: HashFormat = {
+export const msdcc: Family = {
   name: 'msdcc',
   note: 'hexadecimal; the salt is the login of the row',
+  sources: 'Windows up to 2003, cached domain logons',
+  ceiling: ceilingWords.fixed,
   example: '5a'.repeat(DIGEST_BYTES),
   shape: /^[0-9a-f]{32}$/i,
   byNameOnly: true,
@@ -27,9 +30,11 @@ export const msdcc: HashFormat = {
 }
 
 /** Since Vista: PBKDF2 over that, told by `$DCC2$`, which carries iterations and login. */
-export const msdcc2: HashFormat = {
+export const msdcc2: Family = {
   name: 'msdcc2',
   note: '$DCC2$iterations#login#digest, or under its name the digest alone',
+  sources: 'Windows Vista and later, cached domain logons',
+  ceiling: ceilingWords.pbkdf2,
   example: `$DCC2$10240#carryover#${'5a'.repeat(DIGEST_BYTES)}`,
   shape: /^\$DCC2\$/i,
   shapeByName: /^(?:\$DCC2\$|[0-9a-f]{32}$)/i,

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
+import { ceilingWords } from './ceilings.ts'
 import { bytesOfHex, textOfUtf8 } from './encodings.ts'
-import type { HashFormat, ReadHash } from './format.ts'
+import type { Family, ReadHash } from './format.ts'
 import { decoyKey, decoySalt, equalBytes, malformed, storedAs } from './key-derivation.ts'
 
 const SALT_BYTES = 4
@@ -13,9 +14,11 @@ const WHOLE = /^0x(0100|0200)([0-9a-f]{8})([0-9a-f]+)$/i
  * SQL Server: a version, 4 bytes of salt, a digest of the password in UTF-16 and the salt. Release 2000 writes a
  * second digest, of the password in capitals, and under its usual collations it was that one which counted.
  */
-export const mssql: HashFormat = {
+export const mssql: Family = {
   name: 'mssql',
   note: '2000, 2005 (0x0100) and 2012 (0x0200); for 2000 the case of the password does not count',
+  sources: 'Microsoft SQL Server',
+  ceiling: ceilingWords.fixed,
   example: `0x0200${decoySalt(SALT_BYTES).toString('hex')}${'5a'.repeat(64)}`,
   shape: /^0x(?:0100[0-9a-f]{48}|0100[0-9a-f]{88}|0200[0-9a-f]{136})$/i,
   read,

@@ -1,19 +1,14 @@
 import { createHash, hash } from 'node:crypto'
+import { affordable, ceilings, ceilingWords, isWithin } from './ceilings.ts'
 import { bytesOfHex } from './encodings.ts'
-import type { HashFormat, ReadHash } from './format.ts'
-import { HashError } from './format.ts'
+import type { Family, ReadHash } from './format.ts'
 import { decoySalt, equalBytes, malformed, storedAs } from './key-derivation.ts'
 
 const SALT_BYTES = 20
 /** The number is of thousands of rounds, in hexadecimal: three digits, of which the default uses one. */
 const ROUNDS_PER_UNIT = 1000
-/** MySQL's server allows no more either. */
-const MAX_UNITS = 0xfff
 /** One round of a short password. The plugin takes no password above 256 bytes. */
 const MILLIS_PER_ROUND = 0.0025
-const MAX_MILLIS = 1500
-/** Quadratic in the password's length, so longer ones are a mismatch: the server would not have taken them. */
-const MAX_PASSWORD_BYTES = 256
 const DIGEST_CHARACTERS = 43
 
 const PLAIN = /^\$A\$([0-9a-f]{3})\$([\s\S]{20})([./0-9A-Za-z]{43})$/i
@@ -21,9 +16,11 @@ const PLAIN = /^\$A\$([0-9a-f]{3})\$([\s\S]{20})([./0-9A-Za-z]{43})$/i
 const PRINTED = /^\$mysql\$A\$([0-9a-f]{3})\*([0-9a-f]{40})\*([0-9a-f]{86})$/i
 
 /** caching_sha2_password of MySQL 8: SHA-256 crypt over a salt of 20 bytes, of which any may be unprintable. */
-export const mysqlCachingSha2: HashFormat = {
+export const mysqlCachingSha2: Family = {
   name: 'mysql-caching-sha2',
   note: '$A$005$ as in mysql.user, or $mysql$A$ with salt and digest in hexadecimal',
+  sources: 'MySQL 8',
+  ceiling: ceilingWords.cachingSha2,
   example: `$A$005$${decoySalt(SALT_BYTES)}${'Z'.repeat(DIGEST_CHARACTERS - 1)}.`,
   shape: /^\$(?:mysql\$)?A\$[0-9a-f]{3}[$*]/i,
   read,
@@ -31,18 +28,18 @@ export const mysqlCachingSha2: HashFormat = {
 
 function read(encoded: string): ReadHash {
   const { units, salt, digest } = partsOf(encoded)
-  const rounds = Number.parseInt(units, 16) * ROUNDS_PER_UNIT
-  const millis = rounds * MILLIS_PER_ROUND
-  if (rounds < 1) throw malformed('caching_sha2_password has at least 1,000 rounds')
-  if (millis > MAX_MILLIS || rounds > MAX_UNITS * ROUNDS_PER_UNIT) {
-    throw new HashError('too-costly', `caching_sha2_password may take at most ${MAX_MILLIS} ms`)
-  }
+  const rounds = affordable(
+    Number.parseInt(units, 16) * ROUNDS_PER_UNIT,
+    ceilings.cachingSha2.rounds,
+    'the rounds of caching_sha2_password',
+  )
   return {
     scheme: mysqlCachingSha2.name,
-    millis,
+    millis: rounds * MILLIS_PER_ROUND,
     decoy: storedAs(`$A$${units}$${decoySalt(SALT_BYTES)}${'Z'.repeat(DIGEST_CHARACTERS - 1)}.`),
     matches: (password) =>
-      password.length <= MAX_PASSWORD_BYTES &&
+      // Quadratic in the length, so longer ones are a mismatch: the server would not have taken them.
+      isWithin(password.length, ceilings.cachingSha2.passwordBytes) &&
       equalBytes(Buffer.from(crypt64(sha256Crypt(password, salt, rounds))), digest),
   }
 }

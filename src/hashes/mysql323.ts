@@ -1,5 +1,6 @@
+import { ceilingWords } from './ceilings.ts'
 import { bytesOfHex } from './encodings.ts'
-import type { HashFormat, ReadHash } from './format.ts'
+import type { Family, ReadHash } from './format.ts'
 import { decoyKey, equalBytes, keyBytes, storedAs } from './key-derivation.ts'
 
 const DIGEST_BYTES = 8
@@ -7,9 +8,11 @@ const DIGEST_BYTES = 8
 const MILLIS = 0.2
 
 /** OLD_PASSWORD() of MySQL: 62 bits without salt. Blanks and tabs of the password do not count. */
-export const mysql323: HashFormat = {
+export const mysql323: Family = {
   name: 'mysql323',
   note: 'weak: passwords that collide are found in seconds',
+  sources: 'MySQL up to 4.0',
+  ceiling: ceilingWords.fixed,
   example: '5a5a5a5a5a5a5a5a',
   shape: /^[0-9a-f]{16}$/i,
   byNameOnly: true,

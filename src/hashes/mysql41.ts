@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
+import { ceilingWords } from './ceilings.ts'
 import { bytesOfHex } from './encodings.ts'
-import type { HashFormat, ReadHash } from './format.ts'
+import type { Family, ReadHash } from './format.ts'
 import { decoyKey, equalBytes, keyBytes, storedAs } from './key-derivation.ts'
 
 const SHA1_BYTES = 20
@@ -8,9 +9,11 @@ const SHA1_BYTES = 20
 const MILLIS = 0.03
 
 /** PASSWORD() of MySQL 4.1 and later, mysql_native_password: SHA-1 of SHA-1. */
-export const mysql41: HashFormat = {
+export const mysql41: Family = {
   name: 'mysql41',
   note: 'under its name also without the asterisk',
+  sources: 'MySQL 4.1 to 5.7, MariaDB',
+  ceiling: ceilingWords.fixed,
   example: `*${'5A'.repeat(SHA1_BYTES)}`,
   shape: /^\*[0-9a-f]{40}$/i,
   shapeByName: /^\*?[0-9a-f]{40}$/i,

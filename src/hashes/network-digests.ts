@@ -1,6 +1,7 @@
+import { ceilingWords } from './ceilings.ts'
 import { BASE64 } from './crypt64.ts'
 import { base64, digest, digestFormat, hex } from './digest-format.ts'
-import type { HashFormat } from './format.ts'
+import type { Family } from './format.ts'
 import { HashError } from './format.ts'
 import { malformed } from './key-derivation.ts'
 
@@ -11,6 +12,8 @@ const NETSCREEN =
 export const juniperNetscreen = digestFormat({
   name: 'juniper-netscreen',
   note: 'with the login after a colon or in the row',
+  sources: 'Juniper NetScreen, SSG',
+  ceiling: ceilingWords.fixed,
   example: 'nZZZZZrZZZZZcZZZZsZZZZZtZZZZZn:carryover',
   shape: NETSCREEN,
   parts: (encoded, stored) => {
@@ -41,9 +44,11 @@ const FORTINET = Buffer.from('a388ba2e424cb04a537930c13107cc3fa1329029a9815b70',
 export const fortigate = fortinet('fortigate', 'AK1', 'sha1', 20)
 export const fortigate256 = fortinet('fortigate256', 'SH2', 'sha256', 32)
 
-function fortinet(name: string, prefix: 'AK1' | 'SH2', algorithm: string, length: number): HashFormat {
+function fortinet(name: string, prefix: 'AK1' | 'SH2', algorithm: string, length: number): Family {
   return digestFormat({
     name,
+    sources: 'FortiGate (FortiOS)',
+    ceiling: ceilingWords.fixed,
     example: `${prefix}${Buffer.concat([Buffer.alloc(12, 'carryover'), Buffer.alloc(length, 'Z')]).toString('base64')}`,
     shape: prefix === 'AK1' ? /^AK1[A-Za-z0-9+/]{43}=$/ : /^SH2[A-Za-z0-9+/]{59}=$/,
     parts: (encoded) => {
@@ -61,8 +66,11 @@ function fortinet(name: string, prefix: 'AK1' | 'SH2', algorithm: string, length
 export const citrixNetscaler = digestFormat({
   name: 'citrix-netscaler',
   note: 'SHA-1 (1…) and SHA-512 (2…)',
+  sources: 'Citrix NetScaler, ADC',
+  ceiling: ceilingWords.fixed,
   example: `1cafe0000${'5a'.repeat(20)}`,
   shape: /^(?:1[0-9a-f]{48}|2[0-9a-f]{136})$/i,
+  probable: true,
   parts: (encoded) => ({
     expected: hex(encoded.slice(9)),
     digestOf: (password) =>
@@ -77,8 +85,11 @@ export const citrixNetscaler = digestFormat({
 
 export const arubaos = digestFormat({
   name: 'arubaos',
+  sources: 'ArubaOS',
+  ceiling: ceilingWords.fixed,
   example: `6361727201${'5a'.repeat(20)}`,
   shape: /^[0-9a-f]{8}01[0-9a-f]{40}$/i,
+  probable: true,
   parts: (encoded) => ({
     expected: hex(encoded.slice(10)),
     digestOf: (password) => digest('sha1', hex(encoded.slice(0, 10)), password),
@@ -90,6 +101,8 @@ const HEX_SHA1 = 40
 export const huawei = digestFormat({
   name: 'huawei',
   note: 'with the salt in the row or after a colon',
+  sources: 'Huawei devices',
+  ceiling: ceilingWords.fixed,
   example: `${'5a'.repeat(20)}:carryover`,
   shape: /^[0-9a-f]{40}(?::.{0,128})?$/is,
   byNameOnly: true,

@@ -1,7 +1,8 @@
+import { ceilingWords } from './ceilings.ts'
 import { sameBytes, selfContained } from './crypt64.ts'
 import { md4 } from './digests/md4.ts'
 import { bytesOfHex, textOfUtf8 } from './encodings.ts'
-import type { HashFormat } from './format.ts'
+import type { Family } from './format.ts'
 import { HashError } from './format.ts'
 
 const WHOLE = /^\$3\$\$([0-9a-f]{32})$/i
@@ -9,8 +10,10 @@ const DECOY = `$3$$${'5a'.repeat(16)}`
 const MILLIS = 0.1
 
 /** FreeBSD's crypt-nthash.c: the NT hash, which is MD4 of the password in UTF-16. */
-export const nthash3: HashFormat = {
+export const nthash3: Family = {
   name: 'nthash-3',
+  sources: 'FreeBSD',
+  ceiling: ceilingWords.fixed,
   example: DECOY,
   shape: /^\$3\$/,
   read(encoded) {

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 import type { StoredHash } from '../domain.ts'
+import { ceilingWords } from './ceilings.ts'
 import { desCbcLast } from './des.ts'
 import { bytesOfHex, textOfUtf8 } from './encodings.ts'
-import type { HashFormat, ReadHash } from './format.ts'
+import type { Family, ReadHash } from './format.ts'
 import { HashError } from './format.ts'
 import {
   decoyKey,
@@ -26,9 +27,11 @@ const ORACLE_KEY = Buffer.from('0123456789abcdef', 'hex')
 const DES_BLOCK = 8
 
 /** Oracle 6 to 10: login and password in capitals, 16 bits a character, through DES in CBC mode twice. */
-export const oracle10: HashFormat = {
+export const oracle10: Family = {
   name: 'oracle10',
   note: 'the login of the row is the salt; capitals and small letters are the same',
+  sources: 'Oracle Database 7 to 10',
+  ceiling: ceilingWords.fixed,
   example: '5A'.repeat(DES_BLOCK),
   shape: /^[0-9a-f]{16}$/i,
   byNameOnly: true,
@@ -64,9 +67,11 @@ const S_SALT_BYTES = 10
 const S_VERIFIER = /^S:([0-9a-f]{60})(?:;H:[0-9a-f]{32})?;?$/i
 
 /** Oracle 11: SHA-1 of password and salt. */
-export const oracle11: HashFormat = {
+export const oracle11: Family = {
   name: 'oracle11',
   note: 'S: and 60 hexadecimal digits',
+  sources: 'Oracle Database 11',
+  ceiling: ceilingWords.fixed,
   example: `S:${'5A'.repeat(SHA1_BYTES)}6361727279303030CA00`,
   shape: S_VERIFIER,
   read: (encoded) => {
@@ -78,9 +83,11 @@ export const oracle11: HashFormat = {
 }
 
 /** The same with the salt in the row, as hexadecimal. */
-export const oracle11S: HashFormat = {
+export const oracle11S: Family = {
   name: 'oracle11-s',
   note: '40 hexadecimal digits, and the salt of 20 in the row or after a colon',
+  sources: 'Oracle Database 11',
+  ceiling: ceilingWords.fixed,
   example: `${'5a'.repeat(SHA1_BYTES)}:63617272793030303030`,
   shape: /^[0-9a-f]{40}(?::[0-9a-f]{20})?$/i,
   byNameOnly: true,
@@ -112,9 +119,11 @@ const T_SUFFIX = Buffer.from('AUTH_PBKDF2_SPEEDY_KEY')
 const T_VERIFIER = /^(?:S:[0-9a-f]{60};)?(?:H:[0-9a-f]{32};)?T:([0-9a-f]{160});?$/i
 
 /** Oracle 12: SHA-512 of a PBKDF2 key and the salt. */
-export const oracle12: HashFormat = {
+export const oracle12: Family = {
   name: 'oracle12',
   note: 'T: and 160 hexadecimal digits, under its name also without T:',
+  sources: 'Oracle Database 12 and later',
+  ceiling: ceilingWords.fixed,
   example: `T:${'5A'.repeat(T_KEY_BYTES)}${decoySalt(T_SALT_BYTES).toString('hex').toUpperCase()}`,
   shape: T_VERIFIER,
   shapeByName: /^(?:[0-9a-f]{160}$|[SHT]:)/i,

@@ -1,4 +1,4 @@
-import type { HashFormat } from './format.ts'
+import type { Family } from './format.ts'
 import type { DerivationDigest, DerivedKeyHash } from './key-derivation.ts'
 import { derivedKeyHash, malformed, pbkdf2, wholeNumber } from './key-derivation.ts'
 
@@ -8,14 +8,14 @@ export interface Pbkdf2Parts extends Omit<DerivedKeyHash, 'scheme' | 'derivation
   readonly iterations: string | number
 }
 
-export interface Pbkdf2Container extends Omit<HashFormat, 'read'> {
+export interface Pbkdf2Container extends Omit<Family, 'read'> {
   readonly whole: RegExp
   /** From the groups of `whole`, of which none is missing. */
   parts(groups: readonly string[]): Pbkdf2Parts
 }
 
 /** A family that is PBKDF2 and differs only in how its string is written. */
-export function pbkdf2Container({ whole, parts, ...format }: Pbkdf2Container): HashFormat {
+export function pbkdf2Container({ whole, parts, ...format }: Pbkdf2Container): Family {
   return {
     ...format,
     read: (encoded) => {

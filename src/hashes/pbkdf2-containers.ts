@@ -1,5 +1,6 @@
+import { ceilingWords } from './ceilings.ts'
 import { bytesOfBase64, bytesOfHex, bytesOfPaddedBase64 } from './encodings.ts'
-import type { HashFormat } from './format.ts'
+import type { Family } from './format.ts'
 import { boundedBytes, digestNamed, keyBytes, malformed, saltBytes, wholeNumber } from './key-derivation.ts'
 import { pbkdf2Container } from './pbkdf2-container.ts'
 
@@ -15,9 +16,12 @@ const UNNAMED_KEY_BYTES: ReadonlyMap<number, number> = new Map([
 const crackstationPbkdf2 = pbkdf2Container({
   name: 'crackstation-pbkdf2',
   note: 'sha1:64000:18:salt:key, and iterations:salt:key of the first releases',
+  sources: 'copies of defuse/password-hashing in PHP, Java, C# and Ruby; Play',
+  ceiling: ceilingWords.pbkdf2,
   example: 'sha1:64000:18:Y2FycnlvdmVyY2FycnlvdmVyY2Fycnlv:WlpaWlpaWlpaWlpaWlpaWlpa',
   shape:
     /^(?:(?:sha1|sha256|sha512):\d+:\d+:[^:]*:[^:]+|\d{1,9}:(?:[0-9a-f]{32,64}:[0-9a-f]{32,128}|[A-Za-z0-9+/]{20,44}={0,2}:[A-Za-z0-9+/]{20,88}={0,2}))$/i,
+  probable: true,
   whole: /^(?:(sha1|sha256|sha512):)?(\d{1,20}):(?:(\d{1,3}):)?([^:]+):([^:]+)$/i,
   parts: ([named = '', iterations = '', length = '', salt = '', key = '']) => {
     if ((named === '') !== (length === ''))
@@ -46,6 +50,8 @@ function bytesOfEither(text: string): Buffer | null {
 const hashcatPbkdf2 = pbkdf2Container({
   name: 'hashcat-pbkdf2',
   note: 'md5, sha1, sha256 and sha512, then iterations, salt and key',
+  sources: 'hashcat',
+  ceiling: ceilingWords.pbkdf2,
   example: 'sha256:600000:Y2FycnlvdmVyY2Fycnlvdg==:WlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlo=',
   shape: /^(?:md5|sha1|sha256|sha512):\d+:[A-Za-z0-9+/]*={0,2}:[A-Za-z0-9+/]+={0,2}$/,
   whole: /^(md5|sha1|sha256|sha512):(\d{1,20}):([^:]*):([^:]+)$/,
@@ -61,6 +67,8 @@ const hashcatPbkdf2 = pbkdf2Container({
 /** grub-mkpasswd-pbkdf2. */
 const grubPbkdf2 = pbkdf2Container({
   name: 'grub-pbkdf2',
+  sources: 'GRUB 2',
+  ceiling: ceilingWords.pbkdf2,
   example: `grub.pbkdf2.sha512.10000.${'63617272'.repeat(16)}.${'5A'.repeat(64)}`,
   shape: /^grub\.pbkdf2\.sha512\./,
   whole: /^grub\.pbkdf2\.sha512\.(\d{1,20})\.([0-9a-f]+)\.([0-9a-f]+)$/i,
@@ -78,6 +86,8 @@ const grubPbkdf2 = pbkdf2Container({
 /** Cryptacular: iterations in hexadecimal, base64 of the safe alphabet with padding. */
 const ctaPbkdf2 = pbkdf2Container({
   name: 'cta-pbkdf2',
+  sources: 'Python (Cryptacular, Pyramid)',
+  ceiling: ceilingWords.pbkdf2,
   example: '$p5k2$2710$Y2FycnlvdmVyY2Fycnlvdg==$WlpaWlpaWlpaWlpaWlpaWlpaWlo=',
   shape: /^\$p5k2\$[0-9a-f]+\$[A-Za-z0-9_=-]*\$[A-Za-z0-9_-]{27}=$/,
   whole: /^\$p5k2\$([0-9a-f]{1,8})\$([A-Za-z0-9_=-]*)\$([A-Za-z0-9_=-]+)$/,
@@ -95,6 +105,8 @@ const DLITZ_DEFAULT_ITERATIONS = 400
 /** Dwayne Litzenberger's pbkdf2.py: the string up to the key is the salt. */
 const dlitzPbkdf2 = pbkdf2Container({
   name: 'dlitz-pbkdf2',
+  sources: 'Python (pbkdf2 of Dwayne Litzenberger)',
+  ceiling: ceilingWords.pbkdf2,
   example: '$p5k2$2710$carryove$WlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpa',
   shape: /^\$p5k2\$[0-9a-f]*\$[A-Za-z0-9./]*\$[A-Za-z0-9./]{32}$/,
   whole: /^\$p5k2\$([0-9a-f]{0,8})\$([A-Za-z0-9./]*)\$([A-Za-z0-9./]+)$/,
@@ -110,6 +122,8 @@ const dlitzPbkdf2 = pbkdf2Container({
 /** CRYPT() of web2py: iterations, bytes of the key and digest in parentheses; the salt is a text. */
 const web2py = pbkdf2Container({
   name: 'web2py',
+  sources: 'web2py',
+  ceiling: ceilingWords.pbkdf2,
   example: `pbkdf2(1000,20,sha512)$carryovercarryov$${'5a'.repeat(20)}`,
   shape: /^pbkdf2\(\d+,\d+,sha(?:1|224|256|384|512)\)\$/,
   whole: /^pbkdf2\((\d{1,20}),(\d{1,3}),(sha\d{1,3})\)\$([^$]*)\$([0-9a-f]+)$/i,
@@ -128,6 +142,8 @@ const web2py = pbkdf2Container({
 
 const seafilePbkdf2 = pbkdf2Container({
   name: 'seafile-pbkdf2',
+  sources: 'Seafile',
+  ceiling: ceilingWords.pbkdf2,
   example: `PBKDF2SHA256$10000$${'63617272'.repeat(8)}$${'5a'.repeat(32)}`,
   shape: /^PBKDF2SHA256\$/,
   whole: /^PBKDF2SHA256\$(\d{1,20})\$([0-9a-f]+)\$([0-9a-f]+)$/i,
@@ -142,7 +158,7 @@ const seafilePbkdf2 = pbkdf2Container({
 })
 
 /** Families that are PBKDF2 and nothing else. */
-export const pbkdf2Containers: readonly HashFormat[] = [
+export const pbkdf2Containers: readonly Family[] = [
   crackstationPbkdf2,
   hashcatPbkdf2,
   grubPbkdf2,

@@ -1,3 +1,4 @@
+import { ceilingWords } from './ceilings.ts'
 import { bytesOfPaddedBase64 } from './encodings.ts'
 import { derivationDigests, digestNamed, keyBytes, saltBytes } from './key-derivation.ts'
 import { pbkdf2Container } from './pbkdf2-container.ts'
@@ -6,6 +7,8 @@ import { pbkdf2Container } from './pbkdf2-container.ts'
 export const pbkdf2Django = pbkdf2Container({
   name: 'pbkdf2-django',
   note: 'pbkdf2_sha256, pbkdf2_sha1 and pbkdf2_sha512',
+  sources: 'Django 1.4 and later',
+  ceiling: ceilingWords.pbkdf2,
   example: 'pbkdf2_sha256$600000$carryovercarryoverca$WlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlo=',
   shape: /^pbkdf2_sha(?:1|256|512)\$/,
   whole: /^pbkdf2_(sha1|sha256|sha512)\$(\d{1,20})\$([^$]*)\$([^$]+)$/,

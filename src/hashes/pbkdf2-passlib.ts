@@ -1,3 +1,4 @@
+import { ceilingWords } from './ceilings.ts'
 import { ab64, bytesOfAb64 } from './encodings.ts'
 import { derivationDigests, digestNamed, keyBytes, saltBytes } from './key-derivation.ts'
 import { pbkdf2Container } from './pbkdf2-container.ts'
@@ -6,6 +7,8 @@ import { pbkdf2Container } from './pbkdf2-container.ts'
 export const pbkdf2Passlib = pbkdf2Container({
   name: 'pbkdf2-passlib',
   note: '$pbkdf2$, $pbkdf2-sha256$ and $pbkdf2-sha512$ with the bare number of iterations',
+  sources: 'Python (passlib), TYPO3, Elixir, ZITADEL',
+  ceiling: ceilingWords.pbkdf2,
   example:
     '$pbkdf2-sha512$25000$Y2FycnlvdmVyY2Fycnlvdg$WlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWg',
   shape: /^\$pbkdf2(?:-sha(?:1|256|512))?\$\d/,

@@ -1,5 +1,6 @@
+import { affordable, ceilings, ceilingWords } from './ceilings.ts'
 import { bytesOfBase64, unpadded } from './encodings.ts'
-import type { HashFormat, ReadHash } from './format.ts'
+import type { Family, ReadHash } from './format.ts'
 import type { DerivationDigest } from './key-derivation.ts'
 import {
   boundedBytes,
@@ -27,9 +28,11 @@ const KEY_BYTES = { least: 16, most: 128 }
 const WHOLE = /^\$pbkdf2((?:-sha(?:1|224|256|384|512))?)\$i=(\d{1,20})(?:,l=(\d{1,4}))?\$([^$]*)\$([^$]+)$/
 
 /** The form that Auth0, Ory Kratos and @phc/pbkdf2 share. Without `l` the key is as long as the digest. */
-export const pbkdf2Phc: HashFormat = {
+export const pbkdf2Phc: Family = {
   name: 'pbkdf2-phc',
   note: 'sha224 and sha384 are tried as SHA-3, which Ory Kratos means by them, and as SHA-2',
+  sources: 'Auth0, Ory Kratos, Node.js (@phc/pbkdf2)',
+  ceiling: ceilingWords.pbkdf2,
   example: '$pbkdf2-sha256$i=600000,l=32$Y2FycnlvdmVyY2Fycnlvdg$WlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlo',
   shape: /^\$pbkdf2(?:-sha(?:1|224|256|384|512))?\$[a-z]=/i,
   read,
@@ -47,10 +50,11 @@ function read(encoded: string): ReadHash {
   const salted = saltBytes(bytesOfBase64(salt))
   const expected = boundedBytes(bytesOfBase64(key), 'the derived key', KEY_BYTES)
   if (expected.length !== length) throw malformed('the derived key has as many bytes as the l says')
+  const millis = derivations.reduce((sum, derivation) => sum + derivation.millis, 0)
   return {
     scheme: pbkdf2Phc.name,
     pbkdf2: { digest: digests[0], iterations: count },
-    millis: derivations.reduce((sum, { millis }) => sum + millis, 0),
+    millis: affordable(millis, ceilings.check.millis, 'the milliseconds of PBKDF2'),
     decoy: storedAs(
       `$pbkdf2${named}$i=${iterations},l=${length}$${base64(decoySalt(salted.length))}$${base64(decoyKey(length))}`,
     ),

@@ -1,19 +1,15 @@
 import { hash } from 'node:crypto'
+import { affordable, type Bounds, ceilings, ceilingWords, isWithin } from './ceilings.ts'
 import { CRYPT64, crypt64, sameBytes, selfContained } from './crypt64.ts'
 import { digestChain } from './digest-chain.ts'
 import { textOfUtf8 } from './encodings.ts'
-import type { HashFormat, ReadHash } from './format.ts'
+import type { Family, ReadHash } from './format.ts'
 import { HashError } from './format.ts'
 
 type Digest = 'md5' | 'sha512'
 
-/** Solar Designer's PasswordHash.php takes 7 to 30; WordPress and phpBB write 8 and 11 to 13, Drupal 15 and 16. */
-const MIN_LOG2 = 7
-/** Of MD5 a fortieth of a second, and of SHA-512 a whole one. */
-const MAX_LOG2: Readonly<Record<Digest, number>> = { md5: 18, sha512: 20 }
+const LOG2: Readonly<Record<Digest, Bounds>> = { md5: ceilings.phpass.log2, sha512: ceilings.drupal.log2 }
 const MILLIS_PER_ROUND: Readonly<Record<Digest, number>> = { md5: 0.0001, sha512: 0.0013 }
-/** PasswordHash.php and Drupal refuse longer ones since CVE-2014-9034 and CVE-2014-9016. */
-const MAX_PASSWORD_BYTES = 4096
 
 /** `$`, a letter, `$`, the logarithm of the rounds, 8 characters of salt, and the digest. */
 const MD5_SETTING = /^(\$[PH]\$([./0-9A-Za-z]))([\x20-\x7e]{8})([./0-9A-Za-z]{21}[./01])$/
@@ -24,18 +20,22 @@ const DECOY_SALT = 'Carryove'
 /** What is stretched in place of the password; null when the origin cannot have hashed it. */
 type Prepare = (password: Uint8Array) => Uint8Array | null
 
-export const phpass: HashFormat = {
+export const phpass: Family = {
   name: 'phpass',
-  note: `$P$ and $H$; at most 2^${MAX_LOG2.md5} rounds`,
+  note: '$P$ and $H$',
+  sources: 'WordPress before 6.8, phpBB 3, bbPress, Vanilla, Joomla 2.5.18 and later',
+  ceiling: ceilingWords.phpass,
   example: decoyOf('$P$B', 'md5'),
   shape: /^\$[PH]\$/,
   read: (encoded) => readPortable(encoded, { name: 'phpass', digest: 'md5', prefix: '' }),
 }
 
 /** phpBB 3 stretched the digests of phpBB 2, which had been made of ISO 8859-1. */
-export const phpassMd5Latin1: HashFormat = {
+export const phpassMd5Latin1: Family = {
   name: 'phpass-md5-latin1',
   note: 'phpass of the MD5 of the password in ISO 8859-1: phpBB 3 after phpBB 2',
+  sources: 'phpBB 3 that was phpBB 2',
+  ceiling: ceilingWords.phpass,
   example: decoyOf('$H$9', 'md5'),
   shape: /^\$[PH]\$/,
   byNameOnly: true,
@@ -53,9 +53,11 @@ export const phpassMd5Latin1: HashFormat = {
 }
 
 /** Drupal's update stretched the MD5 digests of Drupal 6 and set a U in front. */
-export const drupal7: HashFormat = {
+export const drupal7: Family = {
   name: 'drupal7',
-  note: `$S$, U$S$ and U$P$; at most 2^${MAX_LOG2.sha512} rounds`,
+  note: '$S$, U$S$ and U$P$',
+  sources: 'Drupal 7 to 9',
+  ceiling: ceilingWords.drupal,
   example: decoyOf('$S$D', 'sha512'),
   shape: /^(?:U?\$S\$|U\$[PH]\$)/,
   read(encoded) {
@@ -88,14 +90,15 @@ function readPortable(encoded: string, { name, scheme, digest, prefix, prepare }
       `a ${name} hash has a cost, 8 characters of salt and ${digest === 'md5' ? 22 : 43} of digest`,
     )
   }
-  const rounds = 2 ** affordableLog2(CRYPT64.indexOf(log2), digest)
+  const rounds = 2 ** affordable(CRYPT64.indexOf(log2), LOG2[digest], `the cost of a ${name} hash`)
   return {
     scheme: name,
     millis: rounds * MILLIS_PER_ROUND[digest],
     decoy: selfContained(prefix + decoyOf(start, digest), scheme),
     nulIsData: true,
     matches: (password) => {
-      if (password.length > MAX_PASSWORD_BYTES) return false
+      // PasswordHash.php and Drupal refuse longer ones since CVE-2014-9034 and CVE-2014-9016.
+      if (!isWithin(password.length, ceilings.phpass.passwordBytes)) return false
       const prepared = prepare ? prepare(password) : password
       if (prepared === null) return false
       const made = crypt64(stretched(prepared, Buffer.from(salt, 'latin1'), { digest, rounds }))
@@ -106,13 +109,6 @@ function readPortable(encoded: string, { name, scheme, digest, prefix, prepare }
 
 function decoyOf(start: string, digest: Digest): string {
   return `${start}${DECOY_SALT}${'.'.repeat(digest === 'md5' ? 22 : 43)}`
-}
-
-function affordableLog2(log2: number, digest: Digest): number {
-  if (log2 < MIN_LOG2) throw new HashError('malformed', `phpass has at least 2^${MIN_LOG2} rounds`)
-  if (log2 > MAX_LOG2[digest])
-    throw new HashError('too-costly', `phpass may have at most 2^${MAX_LOG2[digest]} rounds`)
-  return log2
 }
 
 function stretched(

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
+import { ceilingWords } from './ceilings.ts'
 import type { HashContext } from './context.ts'
-import type { HashFormat, ReadHash } from './format.ts'
+import type { Family, ReadHash } from './format.ts'
 import { HashError } from './format.ts'
 import { equalBytes, malformed, storedAs } from './key-derivation.ts'
 
@@ -8,10 +9,12 @@ const PREFIX = /^\{(?:noop|plain|cleartext|plaintext)\}/i
 const DECOY = 'Carryover: nobody has this password.'
 
 /** The password itself. Never assumed: the row says so by its scheme or by a prefix, and the operator allows it. */
-export const plaintext: HashFormat = {
+export const plaintext: Family = {
   name: 'plaintext',
   aliases: ['plain', 'cleartext'],
   note: 'the password itself; only with ALLOW_PLAINTEXT. {noop}, {PLAIN}, {CLEARTEXT}; under its name all of the text counts',
+  sources: 'stores without hashing; {noop} of Spring, {PLAIN} of Dovecot',
+  ceiling: ceilingWords.fixed,
   example: `{noop}${DECOY}`,
   shape: PREFIX,
   shapeByName: /^/,

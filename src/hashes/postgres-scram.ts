@@ -1,5 +1,6 @@
+import { ceilingWords } from './ceilings.ts'
 import { bytesOfPaddedBase64 } from './encodings.ts'
-import type { HashFormat, ReadHash } from './format.ts'
+import type { Family, ReadHash } from './format.ts'
 import { keyBytes, malformed, saltBytes } from './key-derivation.ts'
 import { scramHash } from './scram.ts'
 
@@ -7,8 +8,10 @@ const KEY_BYTES = 32
 const WHOLE = /^SCRAM-SHA-256\$(\d{1,20}):([^$:]+)\$([^$:]+):([^$:]+)$/
 
 /** pg_authid.rolpassword since PostgreSQL 10. */
-export const postgresScram: HashFormat = {
+export const postgresScram: Family = {
   name: 'postgres-scram',
+  sources: 'PostgreSQL 10 and later',
+  ceiling: ceilingWords.pbkdf2,
   example: written('4096', Buffer.alloc(16, 'carryover'), Buffer.alloc(2 * KEY_BYTES, 'Z')),
   shape: /^SCRAM-SHA-256\$/,
   read,

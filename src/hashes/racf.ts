@@ -1,3 +1,4 @@
+import { ceilingWords } from './ceilings.ts'
 import { desEncrypt } from './des.ts'
 import { digestFormat, hex } from './digest-format.ts'
 import { textOfUtf8 } from './encodings.ts'
@@ -41,6 +42,8 @@ const RACF = /^\$racf\$\*([^*]{1,8})\*([0-9a-f]{16})$/i
 export const racf = digestFormat({
   name: 'racf',
   note: 'with DES; at most eight characters, as typed or in capitals',
+  sources: 'IBM z/OS (RACF)',
+  ceiling: ceilingWords.fixed,
   example: `$racf$*CARRY*${'5A'.repeat(8)}`,
   shape: /^\$racf\$\*/i,
   parts: (encoded) => {

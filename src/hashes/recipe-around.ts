@@ -1,9 +1,10 @@
 import type { StoredHash } from '../domain.ts'
 import { argon2 } from './argon2.ts'
 import { bcrypt } from './bcrypt.ts'
+import { affordable, ceilings } from './ceilings.ts'
+import { readClaimed } from './claimed.ts'
 import type { HashContext } from './context.ts'
 import type { HashFormat, ReadHash } from './format.ts'
-import { HashError } from './format.ts'
 import type { Recipe } from './recipe-compile.ts'
 import { decoyOf } from './recipe-decoy.ts'
 import { LONGEST_INPUT } from './recipe-inputs.ts'
@@ -35,16 +36,18 @@ export function readAround(
   { encoded, stored, context }: AroundRow,
   made: (password: Uint8Array) => Buffer | null,
 ): ReadHash {
-  if (!(around.shapeByName ?? around.shape).test(encoded))
-    throw new HashError('malformed', `not of the shape that ${around.name} hashes have`)
-  const inner = around.read(encoded, { ...stored, encoded, scheme: around.name }, context)
+  const inner = readClaimed(around, encoded, { ...stored, encoded, scheme: around.name }, context)
   const usesSalt = recipe.uses.has('salt') || recipe.uses.has('salt2')
   const outer = decoyOf(recipe)
   const memory = Math.max(recipe.memory, inner.memory ?? 0)
   return {
     ...inner,
     scheme: recipe.label,
-    millis: recipe.millis + inner.millis,
+    millis: affordable(
+      recipe.millis + inner.millis,
+      ceilings.check.millis,
+      'the milliseconds of the recipe and its hash',
+    ),
     ...(memory > 0 && { memory }),
     decoy: {
       ...inner.decoy,

@@ -1,3 +1,4 @@
+import { ceilings } from './ceilings.ts'
 import type { HashFormat } from './format.ts'
 import { HashError } from './format.ts'
 import type { Form } from './recipe-functions.ts'
@@ -20,7 +21,7 @@ const MILLIS_PER_BYTE = 1 / 200_000
 const MILLIS_PER_JOINED_BYTE = 1 / 4_000_000
 const MILLIS_PER_VALUE = 0.0015
 /** The strictest caller waits three seconds; the second figure is for inputs of the greatest length. */
-export const MOST_MILLIS = { typical: 1_500, longest: 3_000 }
+export const MOST_MILLIS = { typical: ceilings.recipe.millis.most, longest: 3_000 }
 /** Parts without the password that take longer are left to the check: reading is done on the event loop. */
 const MOST_MILLIS_AT_ONCE = 0.05
 

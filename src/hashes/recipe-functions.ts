@@ -1,4 +1,5 @@
 import { pbkdf2Sync, scryptSync } from 'node:crypto'
+import { ceilings } from './ceilings.ts'
 import { inCodePage } from './code-pages.ts'
 import type { Digest } from './digests/digest.ts'
 import { digestFunctions } from './digests/digest.ts'
@@ -105,9 +106,9 @@ function hmac({ bytes, millisPerByte, hmac: made }: Digest): RecipeFunction {
 }
 
 /** The ceiling for PBKDF2 whatever the digest; the time it takes is bounded besides. */
-const MAX_PBKDF2_ROUNDS = 3_000_000
+const MAX_PBKDF2_ROUNDS = ceilings.recipe.pbkdf2Rounds.most
 /** SolarWinds Orion derives 1,024 bytes and hashes them. */
-const DERIVED_BYTES = { least: 8, most: 1024 }
+const DERIVED_BYTES = ceilings.recipe.derivedBytes
 
 function pbkdf2({ native, bytes, millisPerRound }: Digest): RecipeFunction | undefined {
   if (native === undefined || millisPerRound === undefined) return undefined
@@ -128,7 +129,7 @@ function pbkdf2({ native, bytes, millisPerRound }: Digest): RecipeFunction | und
 }
 
 /** 128 * n * r bytes are held at once. */
-const MAX_SCRYPT_BYTES = 256 * 1024 * 1024
+const MAX_SCRYPT_BYTES = ceilings.scrypt.bytes.most
 const MAX_SCRYPT = { n: 2 ** 18, r: 16, p: 10 }
 /** One block of 128 bytes, written and read: n = 16384, r = 8, p = 1 takes about 35 ms. */
 const MILLIS_PER_SCRYPT_BLOCK = 0.00027

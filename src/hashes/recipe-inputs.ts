@@ -1,9 +1,10 @@
 import type { StoredHash } from '../domain.ts'
+import { ceilings } from './ceilings.ts'
 import type { HashContext } from './context.ts'
 import { HashError } from './format.ts'
 
 /** The most bytes of the password, of a secret, and of salt, login and id in UTF-8. */
-export const LONGEST_INPUT = 4096
+export const LONGEST_INPUT = ceilings.recipe.inputBytes.most
 
 export const NOTHING = Buffer.alloc(0)
 

@@ -1,3 +1,4 @@
+import { ceilings } from './ceilings.ts'
 import { digestFunctions } from './digests/digest.ts'
 import type { HashFormat } from './format.ts'
 import { HashError } from './format.ts'
@@ -5,7 +6,7 @@ import type { RecipeFunction } from './recipe-functions.ts'
 import { recipeFunctions } from './recipe-functions.ts'
 
 /** The longest recipe found in the wild has 90 characters. */
-export const MAX_RECIPE_CHARACTERS = 512
+const MAX_RECIPE_CHARACTERS = ceilings.recipe.characters.most
 const MAX_DEPTH = 16
 const MAX_NODES = 64
 /** A length or a place inside a value; no value is longer than 64 KiB. */
@@ -14,7 +15,7 @@ const MAX_NUMBER = 65_535
 /** A cost: rounds, and the parameters of scrypt. What is affordable is another question. */
 const MAX_COUNT = 10_000_000
 /** No store is known to repeat a plain digest more often; the time it takes is bounded besides. */
-const MAX_ROUNDS = 1_000_000
+const MAX_ROUNDS = ceilings.recipe.rounds.most
 
 /** What a recipe may name besides `$secret_NAME`, which `$pepper` is short for. */
 const VARIABLES = ['pass', 'salt', 'salt2', 'login', 'id', 'pepper'] as const

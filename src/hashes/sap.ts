@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
+import { ceilingWords } from './ceilings.ts'
 import { bytesOfHex, textOfUtf8 } from './encodings.ts'
-import type { HashFormat } from './format.ts'
+import type { Family } from './format.ts'
 import { decoyKey, equalBytes, keyBytes, malformed, storedAs } from './key-derivation.ts'
 
 /** Two digests. */
@@ -30,11 +31,14 @@ const B_PASSWORD_CHARACTERS = 8
 const B_NAME_CHARACTERS = 12
 
 /** CODVN B: eight characters in capitals; MD5, folded. */
-export const sapB: HashFormat = {
+export const sapB: Family = {
   name: 'sap-b',
   note: 'USER$digest; eight characters count, and capitals and small letters are the same',
+  sources: 'SAP (CODVN B)',
+  ceiling: ceilingWords.fixed,
   example: 'CARRYOVER$5A5A5A5A5A5A5A5A',
   shape: /^[^${}:]{1,40}\$[0-9A-F]{16}$/,
+  probable: true,
   shapeByName: /^.{1,40}\$[0-9a-f]{16}$/is,
   read: (encoded) => {
     const { name, expected } = partsOf(encoded, 8)
@@ -53,11 +57,14 @@ export const sapB: HashFormat = {
 }
 
 /** CODVN F and G: SHA-1 of password and user, in between a part of a constant that a first SHA-1 chooses. */
-export const sapG: HashFormat = {
+export const sapG: Family = {
   name: 'sap-g',
   note: 'USER$digest; CODVN F and G',
+  sources: 'SAP (CODVN F and G)',
+  ceiling: ceilingWords.fixed,
   example: `CARRYOVER$${'5A'.repeat(20)}`,
   shape: /^[^${}:]{1,40}\$[0-9A-F]{40}$/,
+  probable: true,
   shapeByName: /^.{1,40}\$[0-9a-f]{40}$/is,
   read: (encoded) => {
     const { name, expected } = partsOf(encoded, 20)

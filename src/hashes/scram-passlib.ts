@@ -1,5 +1,6 @@
+import { ceilingWords } from './ceilings.ts'
 import { ab64, bytesOfAb64 } from './encodings.ts'
-import type { HashFormat, ReadHash } from './format.ts'
+import type { Family, ReadHash } from './format.ts'
 import { derivationDigests, keyBytes, malformed, saltBytes } from './key-derivation.ts'
 import type { ScramDigest } from './scram.ts'
 import { scramHash } from './scram.ts'
@@ -18,8 +19,10 @@ const REQUIRED = 'sha-1'
 const WHOLE = /^\$scram\$(\d{1,20})\$([^$]*)\$([^$]+)$/
 
 /** passlib's store of salted passwords for SCRAM, one for each digest. */
-export const scramPasslib: HashFormat = {
+export const scramPasslib: Family = {
   name: 'scram-passlib',
+  sources: 'Python (passlib)',
+  ceiling: ceilingWords.pbkdf2,
   example: '$scram$100000$Y2FycnlvdmVyY2Fycnlvdg$sha-1=WlpaWlpaWlpaWlpaWlpaWlpaWlo',
   shape: /^\$scram\$/,
   read,

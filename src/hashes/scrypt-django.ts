@@ -1,5 +1,6 @@
+import { ceilingWords } from './ceilings.ts'
 import { bytesOfPaddedBase64 } from './encodings.ts'
-import type { HashFormat, ReadHash } from './format.ts'
+import type { Family, ReadHash } from './format.ts'
 import { derivedKeyHash, keyBytes, malformed, saltBytes, scrypt, wholeNumber } from './key-derivation.ts'
 
 const KEY_BYTES = 64
@@ -9,8 +10,10 @@ const THIRD_PARTY = /^scrypt\$([^$]*)\$(\d{1,9})\$(\d{1,9})\$(\d{1,9})\$(\d{1,9}
 const MAX_LOG2 = 31
 
 /** Django 4: N, the salt as text, r, p. */
-export const scryptDjango: HashFormat = {
+export const scryptDjango: Family = {
   name: 'scrypt-django',
+  sources: 'Django 4 and later',
+  ceiling: ceilingWords.scrypt,
   example: `scrypt$16384$carryovercarryoverca$8$1$${KEY}`,
   shape: /^scrypt\$\d+\$[^$]*\$\d+\$\d+\$[^$]*$/,
   shapeByName: /^scrypt\$/,
@@ -18,9 +21,11 @@ export const scryptDjango: HashFormat = {
 }
 
 /** The package django-scrypt: the salt as text, log2 of N, r, p, the length of the key. */
-export const scryptDjango3rdparty: HashFormat = {
+export const scryptDjango3rdparty: Family = {
   name: 'scrypt-django-3rdparty',
   note: 'the package django-scrypt',
+  sources: 'Django with django-scrypt',
+  ceiling: ceilingWords.scrypt,
   example: `scrypt$carryovercar$14$8$1$64$${KEY}`,
   shape: /^scrypt\$[^$]*\$\d+\$\d+\$\d+\$\d+\$[^$]*$/,
   shapeByName: /^scrypt\$/,

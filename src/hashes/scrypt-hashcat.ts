@@ -1,11 +1,14 @@
+import { ceilingWords } from './ceilings.ts'
 import { bytesOfPaddedBase64 } from './encodings.ts'
-import type { HashFormat, ReadHash } from './format.ts'
+import type { Family, ReadHash } from './format.ts'
 import { derivedKeyHash, keyBytes, malformed, saltBytes, scrypt, wholeNumber } from './key-derivation.ts'
 
 const WHOLE = /^SCRYPT:(\d{1,20}):(\d{1,9}):(\d{1,9}):([^:]*):([^:]+)$/
 
-export const scryptHashcat: HashFormat = {
+export const scryptHashcat: Family = {
   name: 'scrypt-hashcat',
+  sources: 'hashcat',
+  ceiling: ceilingWords.scrypt,
   example: 'SCRYPT:16384:8:1:Y2FycnlvdmVyY2Fycnlvdg==:WlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlo=',
   shape: /^SCRYPT:/,
   read,

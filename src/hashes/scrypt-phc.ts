@@ -1,5 +1,6 @@
+import { ceilingWords } from './ceilings.ts'
 import { bytesOfBase64, bytesOfPaddedBase64, unpadded } from './encodings.ts'
-import type { HashFormat, ReadHash } from './format.ts'
+import type { Family, ReadHash } from './format.ts'
 import { derivedKeyHash, keyBytes, malformed, saltBytes, scrypt, wholeNumber } from './key-derivation.ts'
 
 /** Ory Kratos writes N itself where every other writes log2 of it; nobody's log2 has three digits. */
@@ -7,8 +8,10 @@ const MAX_LOG2 = 31
 const WHOLE = /^\$scrypt\$(ln|n)=(\d{1,20}),r=(\d{1,9}),p=(\d{1,9})\$([^$]*)\$([^$]+)$/
 
 /** passlib, zitadel/passwap and others with `ln`, AdonisJS with `n`. */
-export const scryptPhc: HashFormat = {
+export const scryptPhc: Family = {
   name: 'scrypt-phc',
+  sources: 'Python (passlib), Go, AdonisJS',
+  ceiling: ceilingWords.scrypt,
   example: '$scrypt$ln=16,r=8,p=1$Y2FycnlvdmVyY2Fycnlvdg$WlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlo',
   shape: /^\$scrypt\$(?:ln=\d{1,2},|n=)/,
   read: (encoded) => {
@@ -27,9 +30,11 @@ export const scryptPhc: HashFormat = {
   },
 }
 
-export const scryptKratos: HashFormat = {
+export const scryptKratos: Family = {
   name: 'scrypt-kratos',
   note: 'as Ory Kratos writes it, with N itself in ln',
+  sources: 'Ory Kratos',
+  ceiling: ceilingWords.scrypt,
   example: '$scrypt$ln=16384,r=8,p=1$Y2FycnlvdmVyY2Fycnlvdg==$WlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlo=',
   shape: /^\$scrypt\$ln=(?:\d{3}|[^\d])/,
   shapeByName: /^\$scrypt\$/,

@@ -1,6 +1,7 @@
 import type { StoredHash } from '../domain.ts'
+import { ceilingWords } from './ceilings.ts'
 import { bytesOfHex, bytesOfPaddedBase64 } from './encodings.ts'
-import type { HashFormat, ReadHash } from './format.ts'
+import type { Family, ReadHash } from './format.ts'
 import { HashError } from './format.ts'
 import type { Derivation } from './key-derivation.ts'
 import { decoyKey, equalBytes, malformed, saltBytes, scrypt, storedAs } from './key-derivation.ts'
@@ -16,9 +17,11 @@ const DEFAULTS: ReadonlyMap<number, readonly Derivation[]> = new Map([
 const WHOLE = /^(?:([^:]{1,256}):)?([A-Za-z0-9+/]+={0,2})$/
 
 /** A key of scrypt with a salt that is used as the text it is. */
-export const scryptRaw: HashFormat = {
+export const scryptRaw: Family = {
   name: 'scrypt-raw',
   note: 'hexadecimal or base64, with the salt in the row or before a colon; 64 bytes N=16384, 32 bytes N=32768',
+  sources: 'Node.js, Go, Better Auth, Lucia, Stytch',
+  ceiling: ceilingWords.fixed,
   example: `carryover:${'5a'.repeat(64)}`,
   shape: WHOLE,
   byNameOnly: true,

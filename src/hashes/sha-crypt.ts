@@ -1,16 +1,14 @@
 import { hash } from 'node:crypto'
+import { affordable, ceilings, ceilingWords, isWithin } from './ceilings.ts'
 import { cryptRounds, repeatedTo } from './crypt-rounds.ts'
 import { crypt64, sameBytes, selfContained } from './crypt64.ts'
-import type { HashFormat, ReadHash } from './format.ts'
+import type { Family, ReadHash } from './format.ts'
 import { HashError } from './format.ts'
 
-/** Ulrich Drepper, "Unix crypt using SHA-256 and SHA-512". Implementations write fewer rounds as 1000. */
-const MIN_ROUNDS = 1000
+/** Ulrich Drepper, "Unix crypt using SHA-256 and SHA-512". */
 const DEFAULT_ROUNDS = 5000
-/** A second and more here. Debian's default is 5000, passlib's 656,000. */
-const MAX_ROUNDS = 1_000_000
 /** One step hashes the password as often as it has bytes (CVE-2016-20013). */
-const MAX_PASSWORD_BYTES = 1024
+const PASSWORD_BYTES = ceilings.shaCrypt.passwordBytes
 
 interface Variant {
   readonly name: string
@@ -57,7 +55,7 @@ function ordered(
   return [...order, ...rest]
 }
 
-function shaCrypt(variant: Variant): HashFormat {
+function shaCrypt(variant: Variant): Family {
   const { name, prefix, digits, digitCount } = variant
   const whole = new RegExp(
     `^\\$[56]\\$(?:rounds=([1-9]\\d{0,9})\\$)?((?!rounds=)[\\x20-\\x23\\x25-\\x7e]{0,16})\\$(${digits})$`,
@@ -66,7 +64,9 @@ function shaCrypt(variant: Variant): HashFormat {
     selfContained(`${prefix}${setting}CarryoverCarryov$${'.'.repeat(digitCount)}`)
   return {
     name,
-    note: `rounds from ${MIN_ROUNDS} to ${MAX_ROUNDS}; passwords of at most ${MAX_PASSWORD_BYTES} bytes`,
+    note: `passwords of at most ${PASSWORD_BYTES.most} bytes`,
+    sources: 'Linux, Moodle, Dovecot',
+    ceiling: ceilingWords.shaCrypt,
     example: decoy('').encoded ?? '',
     shape: new RegExp(`^\\${prefix.slice(0, 2)}\\$`),
     read(encoded) {
@@ -77,26 +77,21 @@ function shaCrypt(variant: Variant): HashFormat {
           `a ${name} hash has perhaps rounds, a salt of at most 16 characters and ${digitCount} characters of digest`,
         )
       }
-      const rounds = affordableRounds(name, digits)
+      const rounds = affordable(
+        Number(digits ?? DEFAULT_ROUNDS),
+        ceilings.shaCrypt.rounds,
+        `the rounds of a ${name} hash`,
+      )
       return {
         scheme: name,
         millis: rounds * variant.millisPerRound,
         decoy: decoy(digits === undefined ? '' : `rounds=${rounds}$`),
         matches: (password) =>
-          password.length <= MAX_PASSWORD_BYTES &&
+          isWithin(password.length, PASSWORD_BYTES) &&
           sameBytes(digestOf(variant, password, Buffer.from(salt, 'latin1'), rounds), digest),
       } satisfies ReadHash
     },
   }
-}
-
-function affordableRounds(name: string, digits: string | undefined): number {
-  const rounds = digits === undefined ? DEFAULT_ROUNDS : Number(digits)
-  if (rounds < MIN_ROUNDS)
-    throw new HashError('malformed', `a ${name} hash has at least ${MIN_ROUNDS} rounds`)
-  if (rounds > MAX_ROUNDS)
-    throw new HashError('too-costly', `a ${name} hash may have at most ${MAX_ROUNDS} rounds`)
-  return rounds
 }
 
 function digestOf({ digest, order }: Variant, password: Uint8Array, salt: Buffer, rounds: number): string {

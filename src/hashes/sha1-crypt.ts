@@ -1,18 +1,18 @@
 import { createHmac } from 'node:crypto'
+import { affordable, ceilings, ceilingWords } from './ceilings.ts'
 import { crypt64, sameBytes, selfContained } from './crypt64.ts'
-import type { HashFormat } from './format.ts'
+import type { Family } from './format.ts'
 import { HashError } from './format.ts'
 
-/** A second and more here. NetBSD writes about 20,000, passlib 480,000. */
-const MAX_ROUNDS = 500_000
 const MILLIS_PER_ROUND = 0.0026
 const WHOLE = /^\$sha1\$(0|[1-9]\d{0,9})\$([./0-9A-Za-z]{0,64})\$([./0-9A-Za-z]{28})$/
 const DECOY_DIGEST = '.'.repeat(28)
 
 /** NetBSD's crypt-sha1.c: a chain of HMACs. */
-export const sha1crypt: HashFormat = {
+export const sha1crypt: Family = {
   name: 'sha1crypt',
-  note: `at most ${MAX_ROUNDS} rounds`,
+  sources: 'NetBSD, Juniper',
+  ceiling: ceilingWords.sha1Crypt,
   example: `$sha1$20000$Carryove$${DECOY_DIGEST}`,
   shape: /^\$sha1\$\d/,
   read(encoded) {
@@ -23,9 +23,7 @@ export const sha1crypt: HashFormat = {
         'a sha1crypt hash has rounds, a salt of at most 64 characters and 28 characters of digest',
       )
     }
-    const rounds = Number(digits)
-    if (rounds > MAX_ROUNDS)
-      throw new HashError('too-costly', `a sha1crypt hash may have at most ${MAX_ROUNDS} rounds`)
+    const rounds = affordable(Number(digits), ceilings.sha1Crypt.rounds, 'the rounds of a sha1crypt hash')
     return {
       scheme: 'sha1crypt',
       millis: rounds * MILLIS_PER_ROUND,

@@ -1,15 +1,13 @@
 import { hash } from 'node:crypto'
 import { argon2 } from './argon2.ts'
 import { bcrypt } from './bcrypt.ts'
+import { affordable, ceilings, ceilingWords } from './ceilings.ts'
 import { NO_CONTEXT } from './context.ts'
 import { enveloped } from './dispatched.ts'
 import { bytesOfPaddedBase64 } from './encodings.ts'
-import type { HashFormat, ReadHash } from './format.ts'
-import { HashError } from './format.ts'
+import type { Family, ReadHash } from './format.ts'
 import { derivedKeyHash, keyBytes, malformed, saltBytes, wholeNumber } from './key-derivation.ts'
 
-const MAX_ITERATIONS = 1_000_000
-const MAX_MILLIS = 1500
 const DIGESTS: ReadonlyMap<
   string,
   { readonly name: string; readonly bytes: number; readonly millis: number }
@@ -23,9 +21,11 @@ const DIGESTS: ReadonlyMap<
 const WHOLE = /^\$shiro1\$([A-Za-z0-9-]{3,16})\$(\d{1,20})\$([^$]*)\$([^$]+)$/
 
 /** Apache Shiro 1: a digest of salt and password, then of itself. */
-export const shiro1: HashFormat = {
+export const shiro1: Family = {
   name: 'shiro1',
   note: 'MD5, SHA-1 and SHA-2',
+  sources: 'Apache Shiro 1, Nexus Repository, Opal',
+  ceiling: ceilingWords.shiro,
   example: '$shiro1$SHA-256$500000$Y2FycnlvdmVyY2Fycnlvdg==$WlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlo=',
   shape: /^\$shiro1\$/,
   read: readFirst,
@@ -37,16 +37,15 @@ function readFirst(encoded: string): ReadHash {
   if (!digest || salt === undefined || key === undefined) {
     throw malformed('a $shiro1$ hash has a digest, iterations, a salt and a key, each after a $')
   }
-  const count = wholeNumber(iterations, 'the number of iterations')
-  const millis = count * digest.millis
-  if (count < 1) throw malformed('a $shiro1$ hash has at least one iteration')
-  if (count > MAX_ITERATIONS || millis > MAX_MILLIS) {
-    throw new HashError('too-costly', `a $shiro1$ hash may have at most ${MAX_ITERATIONS} iterations`)
-  }
+  const count = affordable(
+    wholeNumber(iterations, 'the number of iterations'),
+    ceilings.shiro.iterations,
+    'the iterations of a $shiro1$ hash',
+  )
   return derivedKeyHash({
     scheme: shiro1.name,
     derivation: {
-      millis,
+      millis: count * digest.millis,
       derive: (password, salted) => iterated(digest.name, Buffer.concat([salted, password]), count),
     },
     salt: saltBytes(bytesOfPaddedBase64(salt)),
@@ -65,9 +64,11 @@ function iterated(digest: string, message: Buffer, count: number): Buffer {
 const PREFIX = '$shiro2'
 
 /** Apache Shiro 2 puts its name before a string of Argon2 or bcrypt. */
-export const shiro2: HashFormat = {
+export const shiro2: Family = {
   name: 'shiro2',
   note: '$shiro2$argon2id$… and $shiro2$2y$…',
+  sources: 'Apache Shiro 2',
+  ceiling: `${ceilingWords.argon2}; ${ceilingWords.bcrypt}`,
   example: `${PREFIX}${argon2.example}`,
   shape: /^\$shiro2\$/,
   read: (encoded, stored) => {

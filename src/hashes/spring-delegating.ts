@@ -1,10 +1,11 @@
 import type { StoredHash } from '../domain.ts'
 import { argon2 } from './argon2.ts'
 import { bcrypt } from './bcrypt.ts'
+import { ceilingWords } from './ceilings.ts'
 import type { HashContext } from './context.ts'
 import { NO_CONTEXT } from './context.ts'
 import { enveloped } from './dispatched.ts'
-import type { HashFormat, ReadHash } from './format.ts'
+import type { Family, HashFormat, ReadHash } from './format.ts'
 import { HashError } from './format.ts'
 import { malformed } from './key-derivation.ts'
 import { readPlaintext } from './plaintext.ts'
@@ -34,10 +35,12 @@ const WHOLE = /^\{([A-Za-z0-9@_-]{1,32})\}(.*)$/s
  * DelegatingPasswordEncoder of Spring Security: the id of an encoder in braces, then its own string. `readAny`
  * reads what stands after `{ldap}`. Ids that are names of LDAP schemes too are told by what follows them.
  */
-export function springDelegating(readAny: (stored: StoredHash) => ReadHash): HashFormat {
-  const format: HashFormat = {
+export function springDelegating(readAny: (stored: StoredHash) => ReadHash): Family {
+  const format: Family = {
     name: 'spring-delegating',
     note: 'every id of PasswordEncoderFactories; {noop} is plaintext',
+    sources: 'Spring Boot, DelegatingPasswordEncoder',
+    ceiling: ceilingWords.inner,
     example: `{bcrypt}${bcrypt.example}`,
     shape:
       /^\{(?:bcrypt\}|ldap\}|argon2(?:@\w{1,24})?\}\$argon2|pbkdf2(?:@\w{1,24})?\}[A-Za-z0-9+/=]+$|scrypt(?:@\w{1,24})?\}\$[0-9a-f]|sha256\}[0-9a-fA-F]{80}$|(?:MD[45]|SHA-1|SHA-256)\}\{)/,

@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto'
+import { ceilingWords } from './ceilings.ts'
 import { md4 } from './digests/md4.ts'
 import { bytesOfHex, bytesOfPaddedBase64 } from './encodings.ts'
-import type { HashFormat, ReadHash } from './format.ts'
+import type { Family, ReadHash } from './format.ts'
 import { decoyKey, decoySalt, equalBytes, malformed, storedAs } from './key-derivation.ts'
 
 type DigestOf = (message: Buffer) => Buffer
@@ -23,11 +24,14 @@ const WHOLE = /^((?:\{[^{}]{0,128}\})?)([A-Za-z0-9+/]+={0,2})$/
  * MessageDigestPasswordEncoder and Md4PasswordEncoder of Spring Security: a digest of the password and, with its
  * braces, the salt. Told by the salt that Spring makes: base64 of 32 bytes; other salts look like names of LDAP.
  */
-export const springDigest: HashFormat = {
+export const springDigest: Family = {
   name: 'spring-digest',
   note: '{salt}digest; MD4, MD5, SHA-1 and SHA-2, told by the length',
+  sources: 'Spring Security 5, MessageDigestPasswordEncoder',
+  ceiling: ceilingWords.fixed,
   example: `{Y2FycnlvdmVyY2FycnlvdmVyY2FycnlvdmVyY2Fycnk=}${'5a'.repeat(32)}`,
   shape: /^\{[A-Za-z0-9+/]{43}=\}[A-Za-z0-9+/]{16,128}={0,2}$/,
+  probable: true,
   shapeByName: /^(?:\{[^{}]{0,128}\})?[A-Za-z0-9+/]{16,128}={0,2}$/,
   read,
 }

@@ -1,5 +1,6 @@
+import { ceilingWords } from './ceilings.ts'
 import { bytesOfHex, bytesOfPaddedBase64 } from './encodings.ts'
-import type { HashFormat, ReadHash } from './format.ts'
+import type { Family, ReadHash } from './format.ts'
 import type { Derivation } from './key-derivation.ts'
 import { decoyKey, equalBytes, malformed, pbkdf2, storedAs } from './key-derivation.ts'
 
@@ -25,9 +26,11 @@ const RELEASES: ReadonlyMap<number, Release> = new Map([
 ])
 
 /** Pbkdf2PasswordEncoder of Spring Security: salt and key in one, as hexadecimal or base64. */
-export const springPbkdf2: HashFormat = {
+export const springPbkdf2: Family = {
   name: 'spring-pbkdf2',
   note: 'with the defaults of Spring Security and without a secret',
+  sources: 'Spring Security, Pbkdf2PasswordEncoder',
+  ceiling: ceilingWords.fixed,
   example: `${Buffer.alloc(16, 'carryover').toString('hex')}${'5a'.repeat(32)}`,
   shape: /^(?:[0-9a-f]{56}|[0-9a-f]{80}|[0-9a-f]{96}|[A-Za-z0-9+/]{36,64}={0,2})$/i,
   byNameOnly: true,

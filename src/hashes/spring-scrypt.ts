@@ -1,15 +1,19 @@
+import { ceilingWords } from './ceilings.ts'
 import { bytesOfPaddedBase64 } from './encodings.ts'
-import type { HashFormat, ReadHash } from './format.ts'
+import type { Family, ReadHash } from './format.ts'
 import { derivedKeyHash, keyBytes, malformed, saltBytes, scrypt } from './key-derivation.ts'
 
 /** log2 of N, then r and p of two digits each: `e0801` is N=2^14, r=8, p=1. */
 const WHOLE = /^\$([0-9a-f]{1,2})([0-9a-f]{2})([0-9a-f]{2})\$([^$]+)\$([^$]+)$/
 
 /** SCryptPasswordEncoder of Spring Security. */
-export const springScrypt: HashFormat = {
+export const springScrypt: Family = {
   name: 'spring-scrypt',
+  sources: 'Spring Security, SCryptPasswordEncoder',
+  ceiling: ceilingWords.scrypt,
   example: '$100801$Y2FycnlvdmVyY2Fycnlvdg==$WlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlpaWlo=',
   shape: /^\$[0-9a-f]{5,6}\$[A-Za-z0-9+/=]*\$/,
+  probable: true,
   read,
 }
 

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
+import { ceilingWords } from './ceilings.ts'
 import { bytesOfHex } from './encodings.ts'
-import type { HashFormat, ReadHash } from './format.ts'
+import type { Family, ReadHash } from './format.ts'
 import { derivedKeyHash, malformed } from './key-derivation.ts'
 
 const SALT_BYTES = 8
@@ -9,9 +10,11 @@ const ITERATIONS = 1024
 const MILLIS = 1.2
 
 /** StandardPasswordEncoder of Spring Security 3 and 4, without a secret: 8 bytes of salt, then SHA-256. */
-export const springStandard: HashFormat = {
+export const springStandard: Family = {
   name: 'spring-standard',
   note: 'without a secret',
+  sources: 'Spring Security 3 and 4, StandardPasswordEncoder',
+  ceiling: ceilingWords.fixed,
   example: `6361727279303030${'5a'.repeat(32)}`,
   shape: /^[0-9a-f]{80}$/i,
   byNameOnly: true,

@@ -1,12 +1,11 @@
 import { hash } from 'node:crypto'
+import { affordable, ceilings, ceilingWords } from './ceilings.ts'
 import { crypt64, sameBytes, selfContained } from './crypt64.ts'
-import type { HashFormat } from './format.ts'
+import type { Family } from './format.ts'
 import { HashError } from './format.ts'
 
 /** Every hash has these, and perhaps more. */
 const LEAST_ROUNDS = 4096
-/** About a second here. Solaris adds 904 by default, libxcrypt 32,768 to 98,303. */
-const MAX_MORE_ROUNDS = 250_000
 const MILLIS_PER_ROUND = 0.004
 const DIGEST = '[./0-9A-Za-z]{21}[./01]'
 /** The digest covers the setting as it is written, with its last dollar when two follow the salt. */
@@ -54,9 +53,11 @@ The fair Ophelia!--Nymph, in thy orisons
 Be all my sins remember'd.
 \0`)
 
-export const sunmd5: HashFormat = {
+export const sunmd5: Family = {
   name: 'sunmd5',
-  note: `Solaris; at most ${MAX_MORE_ROUNDS} rounds more than ${LEAST_ROUNDS}`,
+  note: 'Solaris',
+  sources: 'Solaris',
+  ceiling: ceilingWords.sunMd5,
   example: `$md5,rounds=904$Carryove$$${DECOY_DIGEST}`,
   // Kratos has other hashes behind $md5$, which end in base64 with padding.
   shape: /^\$md5(?:[,$]rounds=|\$[./0-9A-Za-z]{0,32}\$\$?[./0-9A-Za-z]{22}$)/,
@@ -65,9 +66,7 @@ export const sunmd5: HashFormat = {
     if (setting === undefined || digest === undefined) {
       throw new HashError('malformed', 'a sunmd5 hash has perhaps rounds, a salt and 22 characters of digest')
     }
-    const more = Number(digits ?? 0)
-    if (more > MAX_MORE_ROUNDS)
-      throw new HashError('too-costly', `a sunmd5 hash may have at most ${MAX_MORE_ROUNDS} rounds`)
+    const more = affordable(Number(digits ?? 0), ceilings.sunMd5.rounds, 'the rounds of a sunmd5 hash')
     return {
       scheme: 'sunmd5',
       millis: (LEAST_ROUNDS + more) * MILLIS_PER_ROUND,

@@ -1,7 +1,8 @@
 import type { StoredHash } from '../domain.ts'
 import { bcrypt, bcryptText } from './bcrypt.ts'
+import { affordable, ceilings, ceilingWords } from './ceilings.ts'
 import type { HashContext } from './context.ts'
-import type { HashFormat, ReadHash } from './format.ts'
+import type { Family, ReadHash } from './format.ts'
 import { withoutLane } from './wrapped.ts'
 
 const DECOY = 'CarryoverCarryoverCarOnobodyKnowsAPasswordForThisHas.'
@@ -10,9 +11,11 @@ const DECOY = 'CarryoverCarryoverCarOnobodyKnowsAPasswordForThisHas.'
  * WoltLab Community Framework 2: bcrypt of the text that bcrypt of the password gives, with the same salt. Later
  * releases say so in front, and write `Bcrypt:` for what is bcrypt once.
  */
-export const wbb4: HashFormat = {
+export const wbb4: Family = {
   name: 'wbb4',
   note: 'bcrypt of bcrypt, with or without `DoubleBcrypt:`; once after `Bcrypt:`',
+  sources: 'WoltLab Burning Board 4, Community Framework 2 and Suite 3 to 5',
+  ceiling: ceilingWords.bcryptTwice,
   example: `$2a$08$${DECOY}`,
   shape: /^(?:(?:Double)?Bcrypt:)?\$2[axy]\$.{0,64}$/i,
   byNameOnly: true,
@@ -27,7 +30,11 @@ function read(encoded: string, stored: StoredHash, context: HashContext): ReadHa
   return {
     ...(isDouble ? withoutLane(once) : once),
     scheme: wbb4.name,
-    millis: (isDouble ? 2 : 1) * once.millis,
+    millis: affordable(
+      (isDouble ? 2 : 1) * once.millis,
+      ceilings.check.millis,
+      'the milliseconds of bcrypt of bcrypt',
+    ),
     decoy: {
       ...once.decoy,
       encoded: encoded.slice(0, start) + (once.decoy.encoded ?? ''),

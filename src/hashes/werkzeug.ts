@@ -1,6 +1,7 @@
 import { createHash, createHmac } from 'node:crypto'
+import { ceilingWords } from './ceilings.ts'
 import { bytesOfHex } from './encodings.ts'
-import type { HashFormat, ReadHash } from './format.ts'
+import type { Family, ReadHash } from './format.ts'
 import type { Derivation } from './key-derivation.ts'
 import {
   derivationDigests,
@@ -23,9 +24,11 @@ const WHOLE = /^([a-z0-9:]{1,64})\$([^$]{0,256})\$([0-9a-f]+)$/i
  * Flask: the method, a text as salt and hexadecimal digits. Before PBKDF2 it was an HMAC keyed with the salt; its
  * `md5$` and `sha1$` look like Django's and are told as those, which tries both.
  */
-export const werkzeug: HashFormat = {
+export const werkzeug: Family = {
   name: 'werkzeug',
   note: 'scrypt:, pbkdf2: and the HMAC of old releases',
+  sources: 'Flask (Werkzeug)',
+  ceiling: `${ceilingWords.pbkdf2}; ${ceilingWords.scrypt}`,
   example: `scrypt:32768:8:1$carryovercarryov$${'5a'.repeat(SCRYPT_BYTES)}`,
   shape: /^(?:pbkdf2:sha|pbkdf2:md5|scrypt:|sha224\$|sha256\$|sha384\$|sha512\$)/,
   shapeByName: /^(?:pbkdf2:|scrypt:|md5\$|sha\d+\$)/,

@@ -1,5 +1,6 @@
+import { ceilingWords } from './ceilings.ts'
 import { bytesOfHex } from './encodings.ts'
-import type { HashFormat, ReadHash } from './format.ts'
+import type { Family, ReadHash } from './format.ts'
 import { derivationDigests, keyBytes, malformed, saltBytes, wholeNumber } from './key-derivation.ts'
 import { scramHash } from './scram.ts'
 
@@ -7,8 +8,10 @@ const SHA1_BYTES = derivationDigests.sha1.bytes
 const WHOLE = /^\$xmpp-scram\$0\$(\d{1,20})\$(\d{1,4})\$([0-9a-f]+)\$([0-9a-f]+)$/i
 
 /** The stored key of ejabberd and Prosody in the form of john and hashcat; the third field counts the salt's bytes. */
-export const xmppScram: HashFormat = {
+export const xmppScram: Family = {
   name: 'xmpp-scram',
+  sources: 'ejabberd, Prosody',
+  ceiling: ceilingWords.pbkdf2,
   example: `$xmpp-scram$0$4096$16$63617272796f7665726361727279${'6f76'}$${'5a'.repeat(SHA1_BYTES)}`,
   shape: /^\$xmpp-scram\$/,
   read,

@@ -1,20 +1,16 @@
 import { scryptSync } from 'node:crypto'
+import { affordable, ceilings, ceilingWords, isWithin } from './ceilings.ts'
 import { CRYPT64, crypt64, numberOfCrypt64, sameBytes, selfContained } from './crypt64.ts'
-import type { HashFormat, ReadHash } from './format.ts'
+import type { Family, ReadHash } from './format.ts'
 import { HashError } from './format.ts'
 import { scryptMemory } from './key-derivation.ts'
 import { streebog256, streebogHmac } from './streebog.ts'
 import type { YescryptCost } from './yescrypt-core.ts'
 import { yescrypt as yescryptDigest } from './yescrypt-core.ts'
 
-/** Debian, Fedora and Ubuntu write j9T: 16 MiB. Four times that takes about a second here. */
-const MAX_BLOCK_BYTES = 64 * 1024 * 1024
-/** Below, yescrypt itself refuses. */
-const MIN_N = 4
 const MILLIS_PER_KIBIBYTE = 0.02
 /** Of a short hash, what is not the mixing. */
 const MILLIS_AT_LEAST = 2
-const SALT_BYTES = 64
 
 const WHOLE = /^\$(g?y)\$(j[./0-9A-Za-z]{1,14})\$([./0-9A-Za-z]{0,86})\$([./0-9A-Za-z]{42}[./0-9A-D])$/
 const DECOY_SALT = 'CarryoverCarryoverCar.'
@@ -24,10 +20,12 @@ export const yescrypt = yescryptFormat('yescrypt', 'y')
 /** The same in an HMAC of Streebog, for systems that must use Russian standards. */
 export const gostYescrypt = yescryptFormat('gost-yescrypt', 'gy')
 
-function yescryptFormat(name: string, id: 'y' | 'gy'): HashFormat {
+function yescryptFormat(name: string, id: 'y' | 'gy'): Family {
   return {
     name,
-    note: `with the flavour j; at most ${MAX_BLOCK_BYTES / 1024 / 1024} MiB`,
+    note: 'with the flavour j',
+    sources: id === 'y' ? 'Debian 11, Ubuntu 22.04, Fedora 35 and later' : 'ALT Linux',
+    ceiling: ceilingWords.yescrypt,
     example: `$${id}$j9T$${DECOY_SALT}$${DECOY_DIGEST}`,
     shape: new RegExp(`^\\$${id}\\$`),
     read: (encoded) => read(encoded, name),
@@ -39,10 +37,13 @@ function read(encoded: string, name: string): ReadHash {
   if (id === undefined || parameters === undefined || salt === undefined || digest === undefined) {
     throw new HashError('malformed', `a ${name} hash has parameters from j on, a salt and a digest`)
   }
-  const cost = affordable(parameters, name)
+  const cost = costOf(parameters, name)
   const saltBytes = bytesOfCrypt64(salt)
-  if (!saltBytes || saltBytes.length > SALT_BYTES)
-    throw new HashError('malformed', `a ${name} hash has at most ${SALT_BYTES} bytes of salt`)
+  if (!saltBytes || !isWithin(saltBytes.length, ceilings.yescrypt.saltBytes))
+    throw new HashError(
+      'malformed',
+      `a ${name} hash has at most ${ceilings.yescrypt.saltBytes.most} bytes of salt`,
+    )
   const setting = Buffer.from(encoded.slice(0, -DECOY_DIGEST.length - 1))
   return {
     scheme: name,
@@ -61,16 +62,13 @@ function gostDigest(password: Uint8Array, setting: Uint8Array, made: Uint8Array)
   return streebogHmac(streebogHmac(streebog256(password), setting), made)
 }
 
-function affordable(parameters: string, name: string): YescryptCost {
+function costOf(parameters: string, name: string): YescryptCost {
   const [log2, r, ...more] = numbersIn(parameters.slice(1))
   if (log2 === undefined || r === undefined || more.length > 0) {
     throw new HashError('malformed', `the parameters of a ${name} hash are its flavour, its N and its r`)
   }
-  const n = 2 ** (log2 + 1)
-  if (n < MIN_N) throw new HashError('malformed', `the N of a ${name} hash is at least ${MIN_N}`)
-  if (128 * n * (r + 1) > MAX_BLOCK_BYTES) {
-    throw new HashError('too-costly', `a ${name} hash may take at most ${MAX_BLOCK_BYTES / 1024 / 1024} MiB`)
-  }
+  const n = affordable(2 ** (log2 + 1), ceilings.yescrypt.n, `the N of a ${name} hash`)
+  affordable(128 * n * (r + 1), ceilings.yescrypt.bytes, `the memory of a ${name} hash in bytes`)
   return { n, r: r + 1 }
 }
 
@@ -114,17 +112,15 @@ function bytesOfCrypt64(text: string): Buffer | null {
 
 const SCRYPT_WHOLE =
   /^\$7\$([./0-9A-Za-z])([./0-9A-Za-z]{5})([./0-9A-Za-z]{5})([\x20-\x7e]{0,128})\$([./0-9A-Za-z]{42}[./0-9A-D])$/
-const SCRYPT_MAX_BYTES = 256 * 1024 * 1024
-const SCRYPT_MAX_R = 32
-const SCRYPT_MAX_P = 16
 /** Sixteen MiB, one lane: 45 ms. The work grows with the lanes, the memory does not. */
 const SCRYPT_MILLIS_PER_KIBIBYTE = 0.0027
-const SCRYPT_MAX_MILLIS = 1500
 
 /** The salt is its characters, not what they might encode. */
-export const scrypt7: HashFormat = {
+export const scrypt7: Family = {
   name: 'scrypt-7',
-  note: '$7$ of libxcrypt and libsodium; at most 256 MiB',
+  note: '$7$ of libxcrypt and libsodium',
+  sources: 'Linux (libxcrypt), libsodium',
+  ceiling: ceilingWords.scrypt,
   example: `$7$CU..../....${DECOY_SALT}$${DECOY_DIGEST}`,
   shape: /^\$7\$/,
   read(encoded) {
@@ -162,16 +158,12 @@ interface ScryptCost {
 }
 
 function affordableScrypt(N: number, r: number, p: number): ScryptCost {
-  if (N < 2 || r < 1 || p < 1)
-    throw new HashError('malformed', 'the N of scrypt is at least 2, its r and p 1')
   const cost = { N, r, p, maxmem: scryptMemory({ cost: N, width: r, lanes: p }) + 1024 }
-  if (
-    r > SCRYPT_MAX_R ||
-    p > SCRYPT_MAX_P ||
-    128 * N * r > SCRYPT_MAX_BYTES ||
-    scryptMillis(cost) > SCRYPT_MAX_MILLIS
-  )
-    throw new HashError('too-costly', 'scrypt may take at most 256 MiB, r 32 and p 16')
+  affordable(r, ceilings.scrypt.r, 'the r of scrypt')
+  affordable(p, ceilings.scrypt.p, 'the p of scrypt')
+  affordable(N, ceilings.scrypt.n, 'the N of scrypt')
+  affordable(128 * N * r, ceilings.scrypt.bytes, 'the memory of scrypt in bytes')
+  affordable(scryptMillis(cost), ceilings.scrypt.millis, 'the milliseconds of scrypt')
   return cost
 }
 

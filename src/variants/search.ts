@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers/promises'
 import type { StoredHash } from '../domain.ts'
 import type { ReadHash } from '../hashes/format.ts'
-import { listSchemes } from '../hashes/index.ts'
+import { listSchemes } from '../hashes/listed.ts'
 import { digests } from '../hashes/recipe-functions.ts'
 import { catalogue, iterated, prehashes } from './catalogue.ts'
 import { evaluate } from './evaluate.ts'

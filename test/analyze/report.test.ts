@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest'
 import { pageOf } from '../../src/analyze/page.ts'
 import { buildReport, costClasses } from '../../src/analyze/report.ts'
+import { tablesOf } from '../../src/analyze/tables.ts'
 import { createTally } from '../../src/analyze/tally.ts'
 import type { Timed } from '../../src/analyze/timing.ts'
 import { classify } from '../../src/hashes/classify.ts'
@@ -80,4 +81,32 @@ test('costs of one scheme that have no word of their own are told apart', () => 
     'estimated at 6.5 ms',
     'estimated at 13 ms',
   ])
+})
+
+test('what says the scheme is counted, and rows that are told only probably are pointed out', () => {
+  const report = reportOf(
+    [
+      bcrypt10,
+      copyRow(),
+      copyRow({ scheme: null }),
+      copyRow({ scheme: null, encoded: 'CaCarryover..' }),
+      copyRow({ scheme: null, encoded: '$2b$' }),
+      copyRow({ encoded: null }),
+    ],
+    {},
+  )
+  expect(report.told).toEqual({ exact: 2, 'by hash_scheme': 1, 'needs a scheme': 1, probable: 1 })
+  expect(report.groups.map(({ scheme, told }) => [scheme, told])).toEqual(
+    expect.arrayContaining([
+      ['bcrypt', { exact: 2 }],
+      ['descrypt', { probable: 1 }],
+      ['unknown', { 'needs a scheme': 1 }],
+    ]),
+  )
+  const tables = tablesOf(report)
+  expect(tables.find(({ title }) => title.startsWith('Told only probably'))?.rows).toEqual([
+    ['cohort', 'scheme', 'rows'],
+    ['retail', 'descrypt', '1'],
+  ])
+  expect(pageOf(report)).toContain('Told only probably')
 })

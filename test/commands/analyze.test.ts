@@ -72,7 +72,7 @@ test('rows that nothing can check: exit 1, their ids in a file, and no hash anyw
   expect([code, err]).toEqual([1, ''])
   expect(out).toContain('5 rows: 3 are read (60.0 %), 2 are not\n')
   expect(out).toMatch(/^ambiguous +1 +a digest alone/m)
-  expect(out).toMatch(/^staff +bcrypt +1 +1 +0 +0 % +0 +0 /m)
+  expect(out).toMatch(/^staff +bcrypt +exact +1 +1 +0 +0 % +0 +0 /m)
   const [csv, page] = [await readFile(rows, 'utf8'), await readFile(html, 'utf8')]
   expect(csv.split('\r\n').sort()).toEqual([
     '',

@@ -1,5 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { exampleStored, isSchemeName, listSchemes, readHash } from '../../src/hashes/index.ts'
+import { exampleStored, isSchemeName, readHash } from '../../src/hashes/index.ts'
+import { listSchemes } from '../../src/hashes/listed.ts'
 import { namedRecipe } from '../../src/hashes/named-recipes.ts'
 import { recipeExample } from '../../src/hashes/recipe.ts'
 import { ALLOWED } from '../hashes/vectors.ts'
@@ -28,9 +29,10 @@ const recipes = origins('recipe')
 export const families: readonly Family[] = JSON.parse(readFileSync(new URL('catalogue.json', HASHES), 'utf8'))
 
 export function schemeRows(): string {
-  const rows = listSchemes().map(({ name, told, example, note = '' }) => {
+  const rows = listSchemes().map(({ name, told, example, ceiling, sources, note = '' }) => {
     const vectors = vectorsOf(name)
-    const cells = [code(name), told, code(example), cell(note), String(vectors.length), projects(vectors)]
+    const described = [code(name), code(shortened(example)), told, ceiling, cell(sources)]
+    const cells = [...described, String(vectors.length), projects(vectors), cell(note)]
     return `| ${cells.join(' | ')} |`
   })
   return rows.join('\n')
@@ -112,6 +114,13 @@ function projectOf(source: string): string {
   return owner === name || owner === undefined || owner === 'hashcat'
     ? (owner ?? project[0])
     : `${owner}/${name}`
+}
+
+/** What tells a format stands at the front; the rest is salt and digest. */
+const EXAMPLE_CHARACTERS = 48
+
+function shortened(example: string): string {
+  return example.length > EXAMPLE_CHARACTERS ? `${example.slice(0, EXAMPLE_CHARACTERS)}…` : example
 }
 
 function code(text: string): string {
