@@ -50,7 +50,7 @@ create function carryover.find_users(names text[], refusal_window interval)
 returns table (
   place bigint, matches int, refusals int,
   id text, login text, email text, password_hash text, hash_scheme text, salt text,
-  status text, cohort text, profile jsonb, state text, migrated_at timestamptz
+  status text, cohort text, profile jsonb, state text, verified_at timestamptz, migrated_at timestamptz
 )
 language plpgsql stable security definer
 set search_path = pg_catalog, pg_temp
@@ -78,14 +78,14 @@ begin
         and r.window_start > clock_timestamp() - refusal_window
     ), 0),
     u.id, u.login, u.email, u.password_hash, u.hash_scheme, u.salt,
-    u.status, u.cohort, u.profile::jsonb, coalesce(u.state, 'unmigrated'), u.migrated_at
+    u.status, u.cohort, u.profile::jsonb, coalesce(u.state, 'unmigrated'), u.verified_at, u.migrated_at
   from unnest(names) with ordinality n (name, place)
   cross join lateral (
     select min(c.id) as id, count(*) as matches
     from carryover.candidates(n.name) c
   ) f
   left join lateral (
-    select l.*, s.state, s.migrated_at
+    select l.*, s.state, s.verified_at, s.migrated_at
     from legacy.users l left join carryover.users s on s.user_id = l.id
     where f.matches = 1 and l.id = f.id
     limit 1 -- keeps it a look-up of its own

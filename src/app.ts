@@ -15,16 +15,23 @@ interface Surroundings {
 export function createHooksApp(routes: readonly HookRoute[], { log, metrics }: Surroundings): Handler {
   const router = new RegExpRouter<HookRoute>()
   const pace = { lastAnswer: Number.NEGATIVE_INFINITY }
+  const spoken = new Map(routes.map(({ dialect }) => [dialect.name, dialect]))
   for (const route of routes) router.add(route.hook.method, route.hook.path, route)
+  /** Below the path of a dialect in its own words; elsewhere the same bytes for every path and every method. */
+  const notFound = (path: string): Answer => {
+    const dialect = spoken.get(path.split('/')[1] ?? '')
+    return dialect ? answerOf(dialect.failure(new Failure('not-found'), null)) : NOT_FOUND
+  }
   const answerTo = async (call: Call): Promise<Answer> => {
     const started = performance.now()
     const route = router.match(call.method, call.path)[0][0]?.[0]
-    if (route === undefined) return NOT_FOUND
+    if (route === undefined) return notFound(call.path)
     const { dialect, hook } = route
     if (!route.knows(call.header)) {
       metrics.callersRefused.inc({ listener: 'hooks' })
       log({ event: 'caller-refused', dialect: dialect.name, hook: hook.name })
-      return UNAUTHORIZED
+      // Before anything of the body is read, so the connection is of no further use.
+      return answerOf(dialect.failure(new Failure('unauthorized'), hook), CLOSE)
     }
     const answer = await answered(route, call, started, pace, { log, metrics })
     metrics.answerSeconds.observe(
@@ -94,11 +101,7 @@ async function within<Value>(deadline: number, work: Promise<Value>, failure: ()
 const CLOSE = { connection: 'close' }
 const COMMON_HEADERS = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' }
 
-/** The same bytes for every path, every method and every dialect that is off. */
 const NOT_FOUND = answerOf({ status: 404, body: { status: 404, title: 'not found' } })
-/** Before anything of the body is read, so the connection is of no further use. */
-const UNAUTHORIZED = answerOf({ status: 401, body: { status: 401, title: 'unauthorized' } }, CLOSE)
-
 const CRASHED = answerOf({ status: 503, body: { status: 503, title: new Failure('internal').message } })
 
 function answerOf({ status, body }: Reply, more: Readonly<Record<string, string>> = {}): Answer {

@@ -1,24 +1,28 @@
-import { readdirSync, readFileSync } from 'node:fs'
-import { availableParallelism } from 'node:os'
-import { join } from 'node:path'
+import { type DialectConfig, dialectSettings, readDialects } from './config-dialects.ts'
+import {
+  type Address,
+  address,
+  databaseUrl,
+  file,
+  formList,
+  list,
+  oneOf,
+  type PasswordForm,
+  secretFiles,
+  whole,
+} from './setting-texts.ts'
+import {
+  ConfigError,
+  type Environment,
+  type Setting,
+  settingsReader,
+  type Values,
+} from './settings-reader.ts'
 
-/** A wrong or missing setting. The message lists all of them and repeats no value. */
-export class ConfigError extends Error {}
+export { ConfigError }
 
-interface Setting<Value> {
-  /** Throws a Misfit when the text does not fit. */
-  readonly read: (text: string) => Value
-  readonly default?: string
-  readonly purpose: string
-  /** `NAME_FILE` names a file with the value. */
-  readonly secret?: true
-}
-
-/** What was expected, without what was given. */
-class Misfit extends Error {}
-
-/** Every setting: type, default, purpose. docs/settings.md is made from this table. */
-export const settings = {
+/** Every setting that is of no dialect: type, default, purpose. */
+const common = {
   DATABASE_URL: {
     read: databaseUrl,
     secret: true,
@@ -43,24 +47,6 @@ export const settings = {
     read: list(32),
     secret: true,
     purpose: 'Comma-separated bearer tokens of the admin listener, 32 characters or more each.',
-  },
-  OKTA_HOOK_SECRETS: {
-    read: list(1),
-    secret: true,
-    purpose:
-      'Comma-separated; each is the complete value of the Authorization header that Okta is configured to send. Several at once, so that one can be rotated. Without it there are no Okta routes.',
-  },
-  OKTA_REGISTRATION: {
-    read: oneOf('deny', 'allow'),
-    default: 'deny',
-    purpose:
-      'What the registration hook answers when the login or e-mail address belongs to a legacy user who is not migrated yet.',
-  },
-  OKTA_REGISTRATION_ATTRIBUTES: {
-    read: list(1),
-    default: '',
-    purpose:
-      'Comma-separated claims and attributes of the legacy profile that may be added to a new registration that is allowed. None by default: whoever registers has not proved to be that person yet.',
   },
   RECIPES_FILE: {
     read: file,
@@ -120,6 +106,12 @@ export const settings = {
     purpose:
       'How long after the confirmation the old password is still accepted. An hour: a provider in read-only mode, and calls that overtook the confirmation, ask again within minutes.',
   },
+  VERIFIED_GRACE_SECONDS: {
+    read: whole(0, 31_536_000),
+    default: '86400',
+    purpose:
+      'Likewise after the first right password, for providers that never confirm anything. A day: a sign-in that broke off is repeated within it, and a provider that goes on asking for ever must not replace a newer password by the old one.',
+  },
   DIAGNOSE_MISMATCHES: {
     read: oneOf('off', 'on'),
     default: 'off',
@@ -144,14 +136,8 @@ export const settings = {
   },
 } as const satisfies Record<string, Setting<unknown>>
 
-type Name = keyof typeof settings
-type Values = { [N in Name]: ReturnType<(typeof settings)[N]['read']> }
-type Environment = Readonly<Record<string, string | undefined>>
-
-export interface Address {
-  readonly host: string
-  readonly port: number
-}
+/** Every setting. docs/settings.md is made from this table. */
+export const settings: Readonly<Record<string, Setting<unknown>>> = { ...common, ...dialectSettings }
 
 export interface DatabaseAccount {
   readonly url: string
@@ -180,15 +166,14 @@ export interface Config {
   readonly adminListen: Address
   readonly tls: { readonly cert: string; readonly key: string } | undefined
   readonly adminTokens: readonly string[]
-  /** Dialect name to accepted Authorization values. A dialect that is not here has no routes. */
-  readonly hookSecrets: ReadonlyMap<string, readonly string[]>
-  readonly registration: 'deny' | 'allow'
-  readonly registrationAttributes: readonly string[]
+  /** By the dialect's name. One that is not here has no routes. */
+  readonly dialects: ReadonlyMap<string, DialectConfig>
   readonly hashes: HashSettings
   readonly checkThreads: number
   readonly refusalLimit: number
   readonly refusalWindowSeconds: number
   readonly migratedGraceMs: number
+  readonly verifiedGraceMs: number
   /** Mismatches that are diagnosed in a minute; undefined: none. */
   readonly diagnosePerMinute: number | undefined
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error'
@@ -201,9 +186,12 @@ export interface Config {
  * @param embeddedUrl stands for DATABASE_URL when the service brings its own PostgreSQL
  */
 export function readConfig(environment: Environment, embeddedUrl?: string): Config {
-  const reader = createReader(environment, embeddedUrl === undefined ? {} : { DATABASE_URL: embeddedUrl })
-  const names = Object.keys(settings) as Name[]
-  const values = Object.fromEntries(names.map((name) => [name, reader.read(name)])) as Partial<Values>
+  const made: Record<string, string> = embeddedUrl === undefined ? {} : { DATABASE_URL: embeddedUrl }
+  const reader = settingsReader({ ...common, ...dialectSettings }, environment, made)
+  const names = Object.keys(common) as (keyof typeof common)[]
+  const values = Object.fromEntries(names.map((name) => [name, reader.read(name)])) as Partial<
+    Values<typeof common>
+  >
   const { DATABASE_URL: owner, HOOKS_DATABASE_URL: hooks, ADMIN_DATABASE_URL: admin } = values
   if (owner === undefined && (hooks === undefined || admin === undefined)) {
     reader.problem(
@@ -212,14 +200,11 @@ export function readConfig(environment: Environment, embeddedUrl?: string): Conf
     )
   }
   if (values.ADMIN_TOKENS === undefined) reader.problem('ADMIN_TOKENS', 'is missing')
-  if (values.OKTA_HOOK_SECRETS === undefined) {
-    reader.problem('OKTA_HOOK_SECRETS', 'is missing, and no other identity provider is configured')
-  }
+  const dialects = readDialects(reader)
   const { TLS_CERT_FILE: cert, TLS_KEY_FILE: key } = values
   if (Boolean(cert) !== Boolean(key)) reader.problem('TLS_CERT_FILE', 'and TLS_KEY_FILE belong together')
   reader.finish()
-  const short = values.OKTA_HOOK_SECRETS?.some((secret) => secret.length < 32)
-  const complete = values as Values
+  const complete = values as Values<typeof common>
   return {
     hooksDatabase:
       hooks === undefined ? { url: complete.DATABASE_URL, role: 'carryover_hooks' } : { url: hooks },
@@ -229,9 +214,7 @@ export function readConfig(environment: Environment, embeddedUrl?: string): Conf
     adminListen: complete.ADMIN_LISTEN,
     tls: cert && key ? { cert, key } : undefined,
     adminTokens: complete.ADMIN_TOKENS,
-    hookSecrets: new Map([['okta', complete.OKTA_HOOK_SECRETS]]),
-    registration: complete.OKTA_REGISTRATION,
-    registrationAttributes: complete.OKTA_REGISTRATION_ATTRIBUTES,
+    dialects,
     hashes: {
       recipes: complete.RECIPES_FILE,
       secrets: complete.HASH_SECRETS_DIR,
@@ -244,11 +227,11 @@ export function readConfig(environment: Environment, embeddedUrl?: string): Conf
     refusalLimit: complete.THROTTLE_REFUSALS,
     refusalWindowSeconds: complete.THROTTLE_WINDOW_SECONDS,
     migratedGraceMs: complete.MIGRATED_GRACE_SECONDS * 1_000,
+    verifiedGraceMs: complete.VERIFIED_GRACE_SECONDS * 1_000,
     diagnosePerMinute: complete.DIAGNOSE_MISMATCHES === 'on' ? complete.DIAGNOSE_PER_MINUTE : undefined,
     logLevel: complete.LOG_LEVEL,
     warnings: [
       ...reader.warnings,
-      ...(short ? ['OKTA_HOOK_SECRETS holds a value shorter than 32 characters'] : []),
       ...(complete.ALLOW_PLAINTEXT === 'on' ? ['ALLOW_PLAINTEXT lets stored passwords be compared'] : []),
     ],
   }
@@ -256,7 +239,7 @@ export function readConfig(environment: Environment, embeddedUrl?: string): Conf
 
 /** The owner's connection string, for the commands that need nothing else. */
 export function readDatabaseUrl(environment: Environment): string {
-  const reader = createReader(environment)
+  const reader = settingsReader(common, environment)
   const url = reader.read('DATABASE_URL')
   if (url === undefined) reader.problem('DATABASE_URL', 'is missing')
   reader.finish()
@@ -265,7 +248,7 @@ export function readDatabaseUrl(environment: Environment): string {
 
 /** The threads that check passwords, for commands that check as the service does. */
 export function readCheckThreads(environment: Environment): number {
-  const reader = createReader(environment)
+  const reader = settingsReader(common, environment)
   const threads = reader.read('CHECK_THREADS')
   reader.finish()
   return threads as number
@@ -273,7 +256,7 @@ export function readCheckThreads(environment: Environment): number {
 
 /** For the commands that read stored hashes. */
 export function readHashSettings(environment: Environment): HashSettings {
-  const reader = createReader(environment)
+  const reader = settingsReader(common, environment)
   const recipes = reader.read('RECIPES_FILE') ?? ''
   const secrets = reader.read('HASH_SECRETS_DIR') ?? new Map()
   const plaintext = reader.read('ALLOW_PLAINTEXT') === 'on'
@@ -282,136 +265,4 @@ export function readHashSettings(environment: Environment): HashSettings {
   const forms = reader.read('PASSWORD_FORMS') ?? ['as-sent']
   reader.finish()
   return { recipes, secrets, plaintext, candidates, memory, forms }
-}
-
-/** @param made values that we made ourselves and that therefore stand in no environment */
-function createReader(environment: Environment, made: Partial<Record<Name, string>> = {}) {
-  const problems = new Map<string, string>()
-  const warnings: string[] = []
-
-  const textOf = (name: Name): string | undefined => {
-    const setting: Setting<unknown> = settings[name]
-    const value = environment[name] || undefined
-    const path = setting.secret ? environment[`${name}_FILE`] || undefined : undefined
-    if (made[name] !== undefined) return made[name]
-    if (path === undefined) {
-      if (value !== undefined && setting.secret) {
-        warnings.push(
-          `${name} stands in the environment; ${name}_FILE keeps it out of process listings and reports`,
-        )
-      }
-      return value ?? setting.default
-    }
-    if (value !== undefined) throw new Misfit('given once: it and its _FILE are both set')
-    try {
-      return readFileSync(path, 'utf8').trim()
-    } catch {
-      throw new Misfit('readable: its _FILE names a file that cannot be read')
-    }
-  }
-
-  return {
-    warnings,
-    /** The first problem of a setting is the one that is told. */
-    problem: (name: Name, sentence: string) => {
-      if (!problems.has(name)) problems.set(name, `${name} ${sentence}`)
-    },
-    read<N extends Name>(name: N): Values[N] | undefined {
-      try {
-        const text = textOf(name)
-        return text === undefined ? undefined : (settings[name].read(text) as Values[N])
-      } catch (error) {
-        if (!(error instanceof Misfit)) throw error
-        this.problem(name, `must be ${error.message}`)
-        return undefined
-      }
-    },
-    finish: () => {
-      if (problems.size === 0) return
-      throw new ConfigError(
-        `wrong settings:\n${[...problems.values()].map((line) => `  ${line}`).join('\n')}`,
-      )
-    },
-  }
-}
-
-function databaseUrl(text: string): string {
-  if (!/^postgres(ql)?:\/\//.test(text)) throw new Misfit('a connection string postgresql://...')
-  return text
-}
-
-function address(text: string): Address {
-  const [, host, port] = /^(.+):(\d{1,5})$/.exec(text) ?? []
-  if (host === undefined || Number(port) > 65_535) throw new Misfit('HOST:PORT')
-  return { host: host.replace(/^\[(.*)\]$/, '$1'), port: Number(port) }
-}
-
-function list(shortest: number): (text: string) => readonly string[] {
-  return (text) => {
-    const items = text
-      .split(',')
-      .map((item) => item.trim())
-      .filter((item) => item !== '')
-    if (text !== '' && items.length === 0) throw new Misfit('a comma-separated list')
-    if (items.some((item) => item.length < shortest))
-      throw new Misfit(`a list of values of ${shortest} characters or more each`)
-    return items
-  }
-}
-
-/** As in `hashes/password-forms.ts`. */
-export type PasswordForm = 'as-sent' | 'nfc' | 'nfkc'
-
-function formList(text: string): readonly PasswordForm[] {
-  const form = oneOf('as-sent', 'nfc', 'nfkc')
-  return text.split(',').map((word) => {
-    try {
-      return form(word.trim())
-    } catch {
-      throw new Misfit('a comma-separated list of as-sent, nfc and nfkc')
-    }
-  })
-}
-
-function oneOf<const Word extends string>(...words: readonly Word[]): (text: string) => Word {
-  return (text) => {
-    const found = words.find((word) => word === text)
-    if (found === undefined) throw new Misfit(`one of ${words.join(', ')}`)
-    return found
-  }
-}
-
-function whole(least: number, most: number): (text: string) => number {
-  return (text) => {
-    if (text === 'cores') return availableParallelism()
-    const number = /^\d{1,9}$/.test(text) ? Number(text) : Number.NaN
-    if (!(number >= least && number <= most)) throw new Misfit(`a whole number from ${least} to ${most}`)
-    return number
-  }
-}
-
-/** The content of a file. Empty: not set. */
-function file(path: string): string {
-  if (path === '') return ''
-  try {
-    return readFileSync(path, 'utf8')
-  } catch {
-    throw new Misfit('the path of a file that can be read')
-  }
-}
-
-/** Every file of a directory, by its name. Mounted secrets have links and directories that begin with a dot. */
-function secretFiles(path: string): ReadonlyMap<string, Buffer> {
-  if (path === '') return new Map()
-  try {
-    const names = readdirSync(path).filter((name) => /^[a-z0-9_]{1,64}$/.test(name))
-    return new Map(names.map((name) => [name, withoutFinalBreak(readFileSync(join(path, name)))]))
-  } catch {
-    throw new Misfit('the path of a directory of files that can be read')
-  }
-}
-
-function withoutFinalBreak(bytes: Buffer): Buffer {
-  const text = bytes.toString('latin1')
-  return bytes.subarray(0, text.length - (/\r?\n$/.exec(text)?.[0].length ?? 0))
 }

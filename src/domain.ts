@@ -36,6 +36,7 @@ export interface LegacyUser {
   /** OpenID Connect standard claims and attributes of the old system's own. */
   readonly profile: Readonly<Record<string, unknown>>
   readonly state: MigrationState
+  readonly verifiedAt: Date | null
   readonly migratedAt: Date | null
 }
 

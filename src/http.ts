@@ -1,9 +1,9 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo } from 'node:net'
-import type { Address } from './config.ts'
 import type { Caller } from './domain.ts'
 import { Failure } from './errors.ts'
+import type { Address } from './setting-texts.ts'
 
 /** One HTTP request. */
 export interface Call extends Caller {

@@ -24,6 +24,14 @@ export type LogEvent =
       millis: number
     }
   | {
+      event: 'lookup'
+      dialect: string
+      hook: string
+      userId: string | null
+      requestId: string | null
+      millis: number
+    }
+  | {
       event: 'registration'
       dialect: string
       hook: string
@@ -69,6 +77,7 @@ const levels: Record<LogEvent['event'], Level> = {
   stopped: 'info',
   setting: 'warn',
   attempt: 'info',
+  lookup: 'info',
   registration: 'info',
   confirmation: 'info',
   failure: 'warn',

@@ -9,6 +9,7 @@ import { checkSchema, SchemaError } from './db/migrate.ts'
 import { commonScheme, confirmUsers, outcomeRecorder, schemaVersion } from './db/outcomes.ts'
 import { userFinder } from './db/users.ts'
 import { dialects } from './dialects/index.ts'
+import type { LegacyUser } from './domain.ts'
 import { errorCode } from './errors.ts'
 import { hashContextOf } from './hash-context.ts'
 import { argon2Libraries } from './hashes/argon2-library.ts'
@@ -17,11 +18,11 @@ import { classify } from './hashes/classify.ts'
 import type { HashContext } from './hashes/context.ts'
 import { exampleStored, readHash } from './hashes/index.ts'
 import { lanesWork } from './hashes/lanes.ts'
-import type { Application } from './hooks/admit.ts'
 import { createDecoys } from './hooks/decoy.ts'
 import { createDiagnosis, type Diagnosis } from './hooks/diagnose.ts'
 import { createGate } from './hooks/gate.ts'
 import type { VerdictRecord } from './hooks/judge.ts'
+import type { Lookup } from './hooks/lookup.ts'
 import { hookRoutes } from './hooks/routes.ts'
 import { fetchHandler, type Listener, listen } from './http.ts'
 import { lookupName } from './input.ts'
@@ -94,7 +95,7 @@ export async function startService(config: Config, log: Log): Promise<Service> {
     }
   }
   const diagnosis = diagnosisOf(config, context, metrics)
-  const routes = hookRoutes(dialects, config.hookSecrets, {
+  const routes = hookRoutes(dialects, config.dialects, {
     log,
     metrics,
     ...(diagnosis && { mismatched: diagnosis.mismatched }),
@@ -109,14 +110,23 @@ export async function startService(config: Config, log: Log): Promise<Service> {
       record: async (record) =>
         (await propose(verdictOutcome(record), record.attempt.deadline)) as VerdictRecord['verdict']['kind'],
     },
+    verifiedGraceMs: config.verifiedGraceMs,
     admit: {
       find,
-      policy: config.registration,
-      attributes: config.registrationAttributes,
       record: async (application, admission, user, millis) => {
+        const name = application.names[0]?.value ?? ''
         await propose(
-          admissionOutcome(application, admission.kind, user?.id ?? null, millis),
+          passwordlessOutcome({ ...application, name }, admission.kind, user, millis),
           application.deadline,
+        )
+      },
+    },
+    lookup: {
+      find,
+      record: async (lookup, outcome, user, millis) => {
+        await propose(
+          passwordlessOutcome({ ...lookup, name: lookup.login }, outcome, user, millis),
+          lookup.deadline,
         )
       },
     },
@@ -173,7 +183,7 @@ export async function startService(config: Config, log: Log): Promise<Service> {
     ),
     { address: config.adminListen, headersWithin: 5_000, requestWithin: 15_000, maxConnections: 32 },
   )
-  const active = [...config.hookSecrets.keys()]
+  const active = [...config.dialects.keys()]
   log({
     event: 'started',
     hooks: hooks.url,
@@ -284,17 +294,18 @@ function verdictOutcome({ attempt, name, user, classified, verdict, millis }: Ve
   }
 }
 
-function admissionOutcome(
-  { dialect, hook, names, requestId }: Application,
-  verdict: 'allowed' | 'denied',
-  userId: string | null,
+/** An outcome that says nothing about a password. */
+function passwordlessOutcome(
+  { dialect, hook, name, requestId }: Pick<Lookup, 'dialect' | 'hook' | 'requestId'> & { name: string },
+  verdict: 'allowed' | 'denied' | 'found' | 'not-found',
+  user: LegacyUser | null,
   millis: number,
 ) {
   return {
     dialect,
     hook,
-    name: userId === null ? lookupName(names[0]?.value ?? '') : null,
-    user_id: userId,
+    name: user === null ? lookupName(name) : null,
+    user_id: user?.id ?? null,
     cohort: null,
     scheme: null,
     usable: false,

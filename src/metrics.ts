@@ -27,6 +27,12 @@ export function createMetrics() {
       labelNames: ['dialect', 'verdict'],
       registers,
     }),
+    lookups: new Counter({
+      name: 'carryover_lookups_total',
+      help: 'Profiles asked for without a password.',
+      labelNames: ['dialect', 'outcome'],
+      registers,
+    }),
     admissions: new Counter({
       name: 'carryover_admissions_total',
       help: 'Registrations answered.',

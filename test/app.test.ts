@@ -11,6 +11,7 @@ import { createGate } from '../src/hooks/gate.ts'
 import { type Flows, hookRoutes } from '../src/hooks/routes.ts'
 import { createMetrics } from '../src/metrics.ts'
 import { requester } from './helpers/calls.ts'
+import { policiesFor } from './helpers/dialects.ts'
 import { logBook, passwordImport, SECOND_SECRET, SECRET } from './helpers/service.ts'
 
 const CANARY = 'Canary-pa55word'
@@ -24,6 +25,7 @@ const ann: LegacyUser = {
   cohort: 'c',
   profile: {},
   state: 'unmigrated',
+  verifiedAt: null,
   migratedAt: null,
 }
 
@@ -54,11 +56,13 @@ function surface(
       migratedGraceMs: 0,
       ...change,
     },
-    admit: { find, record: async () => {}, policy: 'deny', attributes: [] },
+    verifiedGraceMs: 0,
+    admit: { find, record: async () => {} },
+    lookup: { find, record: async () => {} },
     confirm: { confirm: async (notices) => notices.map(() => 'confirmed') },
     ...more,
   }
-  const request = requester(createHooksApp(hookRoutes(known, secrets, flows), { log, metrics }))
+  const request = requester(createHooksApp(hookRoutes(known, policiesFor(secrets), flows), { log, metrics }))
   const post = (body: unknown, headers: Record<string, string> = {}, path = '/okta/password-import') =>
     request(path, {
       method: 'POST',
@@ -144,9 +148,13 @@ test('HEAD is not answered by way of GET', async () => {
 })
 
 test('the secret of one dialect is useless for another', async () => {
-  const hook = okta.hooks[0]
+  const [hook] = okta.hooks({})
   if (hook === undefined) throw new Error('okta has hooks')
-  const other: Dialect = { ...okta, name: 'other', hooks: [{ ...hook, path: '/other/password-import' }] }
+  const other: Dialect = {
+    ...okta,
+    name: 'other',
+    hooks: () => [{ ...hook, path: '/other/password-import' }],
+  }
   const { request } = surface(
     {},
     new Map([

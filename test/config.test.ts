@@ -30,8 +30,6 @@ test('defaults', () => {
     adminListen: { host: '127.0.0.1', port: 8081 },
     hooksDatabase: { url: 'postgresql://h/d', role: 'carryover_hooks' },
     adminDatabase: { url: 'postgresql://h/d', role: 'carryover_admin' },
-    registration: 'deny',
-    registrationAttributes: [],
     refusalLimit: 10,
     refusalWindowSeconds: 900,
     migratedGraceMs: 3_600_000,
@@ -79,7 +77,7 @@ test('plain text is compared only when it is allowed, and the start warns of it'
 
 test('several secrets, so that one can be rotated', () => {
   const config = readConfig({ ...complete, OKTA_HOOK_SECRETS: 'Basic abc , Bearer def' })
-  expect(config.hookSecrets.get('okta')).toEqual(['Basic abc', 'Bearer def'])
+  expect(config.dialects.get('okta')?.secrets).toEqual(['Basic abc', 'Bearer def'])
 })
 
 test('one message lists everything that is wrong and repeats no value', () => {

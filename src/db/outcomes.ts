@@ -12,7 +12,7 @@ export interface ProposedOutcome {
   readonly cohort: string | null
   readonly scheme: string | null
   readonly usable: boolean
-  readonly verdict: VerdictKind | 'allowed' | 'denied'
+  readonly verdict: VerdictKind | 'allowed' | 'denied' | 'found' | 'not-found'
   readonly millis: number
   readonly request_id: string | null
 }

@@ -12,6 +12,7 @@ interface FoundRow extends Omit<CopiedHash, 'id'> {
   status: string | null
   profile: Record<string, unknown> | null
   state: MigrationState
+  verified_at: Date | null
   migrated_at: Date | null
 }
 
@@ -53,6 +54,7 @@ function userIn(row: FoundRow): LegacyUser | null {
     cohort: cohortIn(row),
     profile: row.profile ?? {},
     state: row.state,
+    verifiedAt: row.verified_at,
     migratedAt: row.migrated_at,
   }
 }

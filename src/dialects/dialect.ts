@@ -8,7 +8,7 @@ export interface Reply {
   readonly body?: Readonly<Record<string, unknown>>
 }
 
-interface Route {
+export interface Route {
   /** Recorded with every outcome and used as a metric label, so it is never renamed. */
   readonly name: string
   readonly method: 'GET' | 'POST'
@@ -36,7 +36,8 @@ export interface AttemptQuestion extends LookupQuestion {
   readonly password: string | null
 }
 
-interface Asking<Question> extends Route {
+/** A hook with a question in it. */
+export interface Asking<Question> extends Route {
   /** Of the body, which is read as JSON. */
   readonly schema: z.ZodType<Question>
   /** Adds what stands elsewhere in the request. Throws Failure `bad-request`. */
@@ -69,9 +70,8 @@ export interface RegistrationQuestion {
 }
 
 /** May somebody register under these names? */
-export interface RegistrationHook extends Route {
+export interface RegistrationHook extends Asking<RegistrationQuestion> {
   readonly flow: 'registration'
-  readonly schema: z.ZodType<RegistrationQuestion>
   answer(admission: Admission, question: RegistrationQuestion): Reply
 }
 
@@ -108,6 +108,10 @@ export type OwnSettings = Readonly<Record<string, string>>
 export interface Dialect {
   /** The path's first segment, the setting's prefix and the metric label. */
   readonly name: string
+  /** The provider's name as people write it. */
+  readonly title: string
+  /** Whether answers bring the profile of the user. */
+  readonly returnsProfile: boolean
   /** Milliseconds from the first byte to our answer; the provider's own limit less what the network needs. */
   readonly answerWithin: number
   readonly settings?: Readonly<Record<string, DialectSetting>>

@@ -55,6 +55,8 @@ const profileNames: ClaimNames = {
  */
 export const okta: Dialect = {
   name: 'okta',
+  title: 'Okta',
+  returnsProfile: false,
   // Okta waits 3 s, connection and TLS included, and repeats the call once.
   answerWithin: 2_400,
   confirms: true,

@@ -37,6 +37,8 @@ export interface JudgeDeps {
   readonly gate: Gate
   readonly refusalLimit: number
   readonly migratedGraceMs: number
+  /** Likewise after the first match, where the provider never confirms; null: it does. */
+  readonly verifiedGraceMs: number | null
   readonly notice: (seen: 'ambiguous-login' | { unusable: Classified; userId: string }) => void
 }
 
@@ -102,14 +104,19 @@ async function examine(
     return { kind: 'unusable-hash', defect: classified.defect }
   }
   deps.decoys.learn(classified.read)
-  if (isLong(user.migratedAt, deps.migratedGraceMs)) return { kind: 'migrated' }
+  if (isOver(user, deps)) return { kind: 'migrated' }
   return matches && password !== undefined ? { kind: 'match', user } : { kind: 'mismatch' }
 }
 
 const STAND_IN = new Uint8Array(16).fill(0x78)
 
-function isLong(migratedAt: Date | null, graceMs: number): boolean {
-  return migratedAt !== null && Date.now() - migratedAt.getTime() > graceMs
+/** The provider has a password of its own, which a stale one must not replace. */
+function isOver({ migratedAt, verifiedAt }: LegacyUser, deps: JudgeDeps): boolean {
+  return isLong(migratedAt, deps.migratedGraceMs) || isLong(verifiedAt, deps.verifiedGraceMs)
+}
+
+function isLong(since: Date | null, graceMs: number | null): boolean {
+  return since !== null && graceMs !== null && Date.now() - since.getTime() > graceMs
 }
 
 /** For `carryover try`: what the hash says, without gate, throttle, grace period, record or stand-in work. */

@@ -1,14 +1,19 @@
 import { hasHeaderSecret } from '../dialects/callers.ts'
 import type {
+  Asking,
   AttemptHook,
   ConfirmationHook,
   Dialect,
-  HandshakeHook,
   Hook,
+  LookupHook,
+  LookupQuestion,
+  OwnSettings,
   RegistrationHook,
   Reply,
+  Route,
 } from '../dialects/dialect.ts'
-import type { LegacyUser } from '../domain.ts'
+import type { LegacyUser, Verdict } from '../domain.ts'
+import { Failure } from '../errors.ts'
 import type { Call } from '../http.ts'
 import { loggableId } from '../input.ts'
 import type { Log } from '../log.ts'
@@ -17,6 +22,8 @@ import { type AdmitDeps, admit } from './admit.ts'
 import { readBody } from './body.ts'
 import { type ConfirmDeps, confirm } from './confirm.ts'
 import { type JudgeDeps, judge } from './judge.ts'
+import { createLimit, type LookupDeps, lookUp } from './lookup.ts'
+import { released } from './released.ts'
 
 /** One hook of one dialect, ready to be put on a path. */
 export interface HookRoute {
@@ -28,8 +35,11 @@ export interface HookRoute {
 }
 
 export interface Flows {
-  readonly judge: Omit<JudgeDeps, 'notice'>
-  readonly admit: AdmitDeps
+  readonly judge: Omit<JudgeDeps, 'notice' | 'verifiedGraceMs'>
+  /** How long a password that matched goes on matching where no provider confirms that it has one of its own. */
+  readonly verifiedGraceMs: number
+  readonly admit: Omit<AdmitDeps, 'policy' | 'attributes'>
+  readonly lookup: LookupDeps
   readonly confirm: ConfirmDeps
   /** Told of wrong passwords of known users when the reply is made. Must return at once and may not throw. */
   readonly mismatched?: (user: LegacyUser, password: string) => void
@@ -37,60 +47,93 @@ export interface Flows {
   readonly metrics: Metrics
 }
 
-/** The routes of every dialect that has a secret. The others have none at all. */
+/** What a setting says about a dialect. */
+export interface DialectPolicy {
+  readonly secrets: readonly string[]
+  readonly registration: 'deny' | 'allow'
+  readonly registrationAttributes: readonly string[]
+  readonly lookup: boolean
+  readonly lookupsPerMinute: number
+  readonly attributes: readonly string[]
+  readonly own: OwnSettings
+}
+
+/** A dialect that is in use. */
+interface Desk extends Flows {
+  readonly dialect: Dialect
+  readonly policy: DialectPolicy
+  readonly limit: () => void
+}
+
+/** The routes of every dialect that is configured. The others have none at all. */
 export function hookRoutes(
   dialects: readonly Dialect[],
-  secrets: ReadonlyMap<string, readonly string[]>,
+  policies: ReadonlyMap<string, DialectPolicy>,
   flows: Flows,
 ): HookRoute[] {
   return dialects.flatMap((dialect) => {
-    const accepted = secrets.get(dialect.name) ?? []
-    if (accepted.length === 0) return []
-    return dialect.hooks.map((hook) => ({
-      dialect,
-      hook,
-      knows: (header) => hasHeaderSecret(header, accepted),
-      answer: (call, deadline) => answer(dialect.name, hook, call, deadline, flows),
-    }))
+    const policy = policies.get(dialect.name)
+    if (policy === undefined) return []
+    const desk: Desk = { ...flows, dialect, policy, limit: createLimit(policy.lookupsPerMinute) }
+    return dialect
+      .hooks(policy.own)
+      .filter(({ flow }) => flow !== 'lookup' || policy.lookup)
+      .map((hook) => ({
+        dialect,
+        hook,
+        knows: (header) => hasHeaderSecret(header, policy.secrets),
+        answer: (call, deadline) => answer(hook, call, deadline, desk),
+      }))
   })
 }
 
-async function answer(
-  dialect: string,
-  hook: Hook,
-  call: Call,
-  deadline: number,
-  flows: Flows,
-): Promise<Reply> {
+async function answer(hook: Hook, call: Call, deadline: number, desk: Desk): Promise<Reply> {
   switch (hook.flow) {
     case 'attempt':
-      return answerAttempt(dialect, hook, call, deadline, flows)
+      return answerAttempt(hook, call, deadline, desk)
+    case 'lookup':
+      return answerLookup(hook, call, deadline, desk)
     case 'registration':
-      return answerRegistration(dialect, hook, call, deadline, flows)
+      return answerRegistration(hook, call, deadline, desk)
     case 'confirmation':
-      return answerConfirmation(dialect, hook, call, flows)
+      return answerConfirmation(hook, call, desk)
     case 'handshake':
-      return answerHandshake(hook, call)
+      return hook.answer(call.header)
   }
 }
 
-async function answerAttempt(
-  dialect: string,
-  hook: AttemptHook,
+/** What is asked, from the body and, where the hook says so, from the rest of the request. */
+async function asked<Question>(
+  { schema, complete, method }: Asking<Question>,
   call: Call,
-  deadline: number,
-  { judge: deps, mismatched, log, metrics }: Flows,
-): Promise<Reply> {
+): Promise<Question> {
+  const question = method === 'GET' ? schema.parse({}) : await readBody(call, schema)
+  return complete ? complete(question, call) : question
+}
+
+async function answerAttempt(hook: AttemptHook, call: Call, deadline: number, desk: Desk): Promise<Reply> {
+  const { dialect, policy, judge: deps, verifiedGraceMs, mismatched, log, metrics } = desk
   const started = performance.now()
-  const question = await readBody(call, hook.schema)
+  const question = await asked(hook, call)
+  const { login, password } = question
+  if (password === null) return answerFound(hook, question, deadline, desk)
   const requestId = loggableId(question.requestId)
-  const attempt = { ...question, requestId, dialect, hook: hook.name, deadline, caller: call }
+  const attempt = {
+    login,
+    password,
+    requestId,
+    dialect: dialect.name,
+    hook: hook.name,
+    deadline,
+    caller: call,
+  }
   const { verdict, user, scheme } = await judge(attempt, {
     ...deps,
+    verifiedGraceMs: dialect.confirms ? null : verifiedGraceMs,
     notice: (seen) => {
       if (seen === 'ambiguous-login') {
         metrics.ambiguousLogins.inc()
-        log({ event: 'login-ambiguous', dialect, hook: hook.name })
+        log({ event: 'login-ambiguous', dialect: dialect.name, hook: hook.name })
       } else if (!seen.unusable.usable) {
         const { scheme, defect } = seen.unusable
         metrics.unusableHashes.inc({ defect })
@@ -98,11 +141,11 @@ async function answerAttempt(
       }
     },
   })
-  metrics.verdicts.inc({ dialect, verdict: verdict.kind })
+  metrics.verdicts.inc({ dialect: dialect.name, verdict: verdict.kind })
   const millis = Math.round(performance.now() - started)
   log({
     event: 'attempt',
-    dialect,
+    dialect: dialect.name,
     hook: hook.name,
     verdict: verdict.kind,
     scheme,
@@ -110,31 +153,62 @@ async function answerAttempt(
     requestId,
     millis,
   })
-  const reply = hook.answer(verdict)
-  if (verdict.kind === 'mismatch' && user !== null) mismatched?.(user, attempt.password)
+  const told: Verdict =
+    verdict.kind === 'match' ? { kind: 'match', user: released(verdict.user, policy.attributes) } : verdict
+  const reply = hook.answer(told, question)
+  if (verdict.kind === 'mismatch' && user !== null) mismatched?.(user, password)
   return reply
 }
 
+async function answerLookup(hook: LookupHook, call: Call, deadline: number, desk: Desk): Promise<Reply> {
+  return answerFound(hook, await asked(hook, call), deadline, desk)
+}
+
+/** Throws Failure `bad-request` where look-ups are off. */
+async function answerFound<Question extends LookupQuestion>(
+  hook: Route & { found?(user: LegacyUser | null, question: Question): Reply },
+  question: Question,
+  deadline: number,
+  { dialect, policy, limit, lookup: deps, log, metrics }: Desk,
+): Promise<Reply> {
+  if (!policy.lookup || hook.found === undefined) throw new Failure('bad-request', { detail: 'lookup-off' })
+  limit()
+  const started = performance.now()
+  const requestId = loggableId(question.requestId)
+  const { login } = question
+  const user = await lookUp({ dialect: dialect.name, hook: hook.name, login, requestId, deadline }, deps)
+  metrics.lookups.inc({ dialect: dialect.name, outcome: user === null ? 'not-found' : 'found' })
+  const millis = Math.round(performance.now() - started)
+  log({
+    event: 'lookup',
+    dialect: dialect.name,
+    hook: hook.name,
+    userId: user?.id ?? null,
+    requestId,
+    millis,
+  })
+  return hook.found(user && released(user, policy.attributes), question)
+}
+
 async function answerRegistration(
-  dialect: string,
   hook: RegistrationHook,
   call: Call,
   deadline: number,
-  { admit: deps, log, metrics }: Flows,
+  { dialect, policy, admit: deps, log, metrics }: Desk,
 ): Promise<Reply> {
   const started = performance.now()
-  const question = await readBody(call, hook.schema)
+  const question = await asked(hook, call)
   const requestId = loggableId(question.requestId)
   const { names, self } = question
   const { admission, userId } = await admit(
-    { names, self, requestId, dialect, hook: hook.name, deadline },
-    deps,
+    { names, self, requestId, dialect: dialect.name, hook: hook.name, deadline },
+    { ...deps, policy: policy.registration, attributes: policy.registrationAttributes },
   )
-  metrics.admissions.inc({ dialect, admission: admission.kind })
+  metrics.admissions.inc({ dialect: dialect.name, admission: admission.kind })
   const millis = Math.round(performance.now() - started)
   log({
     event: 'registration',
-    dialect,
+    dialect: dialect.name,
     hook: hook.name,
     admission: admission.kind,
     userId,
@@ -145,10 +219,9 @@ async function answerRegistration(
 }
 
 async function answerConfirmation(
-  dialect: string,
   hook: ConfirmationHook,
   call: Call,
-  { confirm: deps, log, metrics }: Flows,
+  { dialect: { name: dialect }, confirm: deps, log, metrics }: Desk,
 ): Promise<Reply> {
   const notices = await readBody(call, hook.schema)
   const tally = await confirm(
@@ -159,8 +232,4 @@ async function answerConfirmation(
   const { confirmed, repeated, unknown } = tally
   log({ event: 'confirmation', dialect, confirmed, repeated, notStored: tally['not-stored'], unknown })
   return hook.answer()
-}
-
-async function answerHandshake(hook: HandshakeHook, call: Call): Promise<Reply> {
-  return hook.answer(call.header)
 }

@@ -15,7 +15,7 @@ function fixture(name: string) {
 }
 
 function hook<Flow extends string>(flow: Flow) {
-  const found = okta.hooks.find((one) => one.flow === flow)
+  const found = okta.hooks({}).find((one) => one.flow === flow)
   if (found === undefined) throw new Error(`okta has no ${flow} hook`)
   return found
 }
@@ -25,6 +25,7 @@ const registration = hook('registration') as RegistrationHook
 const events = hook('confirmation') as ConfirmationHook
 const verification = hook('handshake') as HandshakeHook
 
+const asked = { login: '', password: '', requestId: null }
 const verdicts: Record<Verdict['kind'], Verdict> = {
   match: { kind: 'match', user: {} as never },
   mismatch: { kind: 'mismatch' },
@@ -90,7 +91,7 @@ describe('password import', () => {
   })
 
   test('answers a match as Okta documents it', () => {
-    expect(passwordImport.answer(verdicts.match)).toEqual({
+    expect(passwordImport.answer(verdicts.match, asked)).toEqual({
       status: 200,
       body: fixture('password-import.response.verified'),
     })
@@ -99,7 +100,7 @@ describe('password import', () => {
   test.each(Object.values(verdicts).filter(({ kind }) => kind !== 'match'))(
     'answers $kind with 200 and UNVERIFIED',
     (verdict) => {
-      expect(passwordImport.answer(verdict)).toEqual({
+      expect(passwordImport.answer(verdict, asked)).toEqual({
         status: 200,
         body: fixture('password-import.response.unverified'),
       })
@@ -297,7 +298,7 @@ test.each([
 ] as const satisfies [FailureCode, number][])(
   'the failure %s is %i on every hook, without commands and without an error key',
   (code, status) => {
-    for (const one of okta.hooks) {
+    for (const one of okta.hooks({})) {
       const reply = okta.failure(new Failure(code), one)
       expect(reply.status).toBe(status)
       expect(reply.body).not.toHaveProperty('commands')

@@ -13,6 +13,7 @@ function user(id: string, state: MigrationState): LegacyUser {
     cohort: 'retail',
     profile: { given_name: 'Ann', loyalty: 7 },
     state,
+    verifiedAt: null,
     migratedAt: null,
   }
 }

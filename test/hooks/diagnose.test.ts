@@ -23,6 +23,7 @@ function user(encoded: string, scheme: string | null, change: Partial<LegacyUser
     cohort: 'c',
     profile: {},
     state: 'unmigrated',
+    verifiedAt: null,
     migratedAt: null,
     ...change,
   }

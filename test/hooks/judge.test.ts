@@ -22,6 +22,7 @@ function user(change: Partial<LegacyUser> & { encoded?: string | null } = {}): L
     cohort: 'retail',
     profile: {},
     state: 'unmigrated',
+    verifiedAt: null,
     migratedAt: null,
     ...rest,
   }
@@ -46,6 +47,7 @@ function setUp(found: Partial<Found> = {}, change: Partial<JudgeDeps> = {}) {
     gate: createGate(2),
     refusalLimit: 10,
     migratedGraceMs: 60_000,
+    verifiedGraceMs: null,
     notice: (seen) => noticed.push(seen),
     ...change,
   }

@@ -1,0 +1,23 @@
+import type { DialectPolicy } from '../../src/hooks/routes.ts'
+
+/** Each dialect with its secrets, and everything else as it is when nothing is set. */
+export function policiesFor(
+  secrets: ReadonlyMap<string, readonly string[]>,
+  change: Partial<DialectPolicy> = {},
+): ReadonlyMap<string, DialectPolicy> {
+  return new Map(
+    Array.from(secrets, ([name, accepted]) => [
+      name,
+      {
+        secrets: accepted,
+        registration: 'deny',
+        registrationAttributes: [],
+        lookup: false,
+        lookupsPerMinute: 600,
+        attributes: [],
+        own: {},
+        ...change,
+      },
+    ]),
+  )
+}
