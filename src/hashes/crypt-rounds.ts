@@ -1,12 +1,11 @@
-import type { ChainMessage } from '../lanes/md5-chain.ts'
-import type { ChainDigest } from './digest-chain.ts'
+import type { ChainMessage } from '../lanes/chain.ts'
 import { digestChain } from './digest-chain.ts'
 
 /**
  * The loop that md5crypt and SHA-crypt share: each round hashes the digest before it, the password and the salt
  * in an order that depends on the round. Costs one digest a round.
  */
-export function cryptRounds(algorithm: ChainDigest, { first, password, salt, rounds }: CryptRounds): Buffer {
+export function cryptRounds(algorithm: string, { first, password, salt, rounds }: CryptRounds): Buffer {
   const messages = Array.from({ length: 8 }, (_, kind) => messageOf(kind, first.length, password, salt))
   return digestChain(algorithm, { messages, cycle: CYCLE, first, rounds })
 }

@@ -1,3 +1,4 @@
+import type { BlockDigest } from './chain.ts'
 import type { Code } from './wasm.ts'
 import {
   add,
@@ -17,16 +18,20 @@ import {
 
 const PAGE_BYTES = 65_536
 const PAGES = 2
-export const MD5_MEMORY_BYTES = PAGES * PAGE_BYTES
-export const BLOCK_BYTES = 64
-/** One step: where the padded message begins, how many blocks it has, and where its digest goes; three words. */
-export const STEP_WORDS = 3
+const BLOCK_BYTES = 64
 
-/**
- * MD5 (RFC 1321) of a message that lies in the memory with its padding. Exports, besides `memory`: `digest(step)`,
- * with the address of a step.
- */
-export function md5Module(): Uint8Array<ArrayBuffer> {
+/** RFC 1321. */
+export const MD5: BlockDigest = {
+  name: 'md5',
+  blockBytes: BLOCK_BYTES,
+  digestBytes: 16,
+  lengthBytes: 8,
+  backward: false,
+  memoryBytes: PAGES * PAGE_BYTES,
+  module: md5Module,
+}
+
+function md5Module(): Uint8Array<ArrayBuffer> {
   const eachBlock = repeatWhile(
     [
       COPIES.map((copy, index) => set(STATE[index] ?? 0, get(copy))),

@@ -11,13 +11,15 @@ export interface WasmFunction {
   readonly name?: string
   /** How many variables of 32 bits it has besides its parameter, which is variable 0. */
   readonly variables: number
+  /** How many variables of 64 bits it has, behind those of 32. */
+  readonly wideVariables?: number
   readonly code: Code
 }
 
 /** The bytes of a module. `pages` of 64 KiB are its memory, which cannot grow. */
 export function moduleBytes(pages: number, functions: readonly WasmFunction[]): Uint8Array<ArrayBuffer> {
-  const bodies = functions.map(({ variables, code }) =>
-    counted([vector([[unsigned(variables), I32]]), code, END]),
+  const bodies = functions.map(({ variables, wideVariables = 0, code }) =>
+    counted([vector([[unsigned(variables), I32], ...wide(wideVariables)]), code, END]),
   )
   const exported = functions.flatMap(({ name }, index) =>
     name === undefined ? [] : [[text(name), A_FUNCTION, unsigned(index)]],
@@ -59,6 +61,45 @@ export const shiftLeft = (value: Code, bits: number): Code => [value, constant(b
 export const shiftRight = (value: Code, bits: number): Code => [value, constant(bits), 0x76]
 export const rotateLeft = (value: Code, bits: number): Code => [value, constant(bits), 0x77]
 
+/** The operations that computations over words of either size are written in. */
+export interface Arithmetic {
+  readonly bytes: 4 | 8
+  /** Only the bits that a word has are taken. */
+  readonly constant: (value: bigint) => Code
+  readonly load: (offset: number, address: Code) => Code
+  readonly store: (offset: number, address: Code, value: Code) => Code
+  readonly add: (one: Code, other: Code) => Code
+  readonly and: (one: Code, other: Code) => Code
+  readonly xor: (one: Code, other: Code) => Code
+  /** Fills up with zeros. */
+  readonly shiftRight: (value: Code, bits: number) => Code
+  readonly rotateRight: (value: Code, bits: number) => Code
+}
+
+export const ARITHMETIC_32: Arithmetic = {
+  bytes: 4,
+  constant: (value) => constant(Number(BigInt.asIntN(32, value))),
+  load,
+  store,
+  add,
+  and,
+  xor,
+  shiftRight,
+  rotateRight: (value, bits) => [value, constant(bits), 0x78],
+}
+
+export const ARITHMETIC_64: Arithmetic = {
+  bytes: 8,
+  constant: (value) => [0x42, signedOf64(BigInt.asIntN(64, value))],
+  load: (offset, address) => [address, 0x29, 3, unsigned(offset)],
+  store: (offset, address, value) => [address, value, 0x37, 3, unsigned(offset)],
+  add: (one, other) => [one, other, 0x7c],
+  and: (one, other) => [one, other, 0x83],
+  xor: (one, other) => [one, other, 0x85],
+  shiftRight: (value, bits) => [value, [0x42, signed(bits)], 0x88],
+  rotateRight: (value, bits) => [value, [0x42, signed(bits)], 0x8a],
+}
+
 export const call = (index: number, argument: Code): Code => [argument, 0x10, unsigned(index)]
 /** Does the body at least once, and again while the condition is not 0. */
 export const repeatWhile = (body: Code, condition: Code): Code => [0x03, 0x40, body, condition, 0x0d, 0, END]
@@ -67,7 +108,12 @@ const MAGIC_AND_VERSION = [0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0]
 const A_FUNCTION = 0
 const A_MEMORY = 2
 const I32 = 0x7f
+const I64 = 0x7e
 const END = 0x0b
+
+function wide(count: number): Code[] {
+  return count === 0 ? [] : [[unsigned(count), I64]]
+}
 
 function section(id: number, content: Code): Code {
   return [id, counted(content)]
@@ -100,4 +146,9 @@ function unsigned(value: number): Code {
 /** The same with bit 6 of the last byte as the sign. */
 function signed(value: number): Code {
   return value >= -0x40 && value < 0x40 ? value & 0x7f : [(value & 0x7f) | 0x80, signed(value >> 7)]
+}
+
+function signedOf64(value: bigint): Code {
+  const last = value >= -0x40n && value < 0x40n
+  return last ? Number(value & 0x7fn) : [Number(value & 0x7fn) | 0x80, signedOf64(value >> 7n)]
 }

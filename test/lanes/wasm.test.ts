@@ -4,6 +4,8 @@ import { eksModule } from '../../src/lanes/eks-module.ts'
 import { initialState } from '../../src/lanes/pi.ts'
 import type { Code } from '../../src/lanes/wasm.ts'
 import {
+  ARITHMETIC_32,
+  ARITHMETIC_64,
   add,
   and,
   call,
@@ -56,6 +58,49 @@ describe('the assembler', () => {
     { title: 'not less', code: less(constant(-1), constant(2)), value: 0 },
     { title: 'load of zero', code: load(400, get(0)), value: 0 },
   ])('$title', ({ code, value }) => {
+    expect(resultOf(code, 42)).toBe(value)
+  })
+
+  /** What the expression over words of 64 bits comes to; variable 1 is one of them. */
+  function wideResultOf(expression: Code): bigint {
+    const { store } = ARITHMETIC_64
+    const code = [set(1, ARITHMETIC_64.constant(ODD)), store(0, constant(0), expression)]
+    const bytes = moduleBytes(1, [{ name: 'run', variables: 0, wideVariables: 1, code }])
+    const { run, memory } = new WebAssembly.Instance(new WebAssembly.Module(bytes)).exports
+    run(0)
+    return new BigUint64Array(memory.buffer)[0] ?? -1n
+  }
+
+  const ODD = 0x8123_4567_89ab_cdefn
+  const wideConstants = [0n, 1n, 63n, 64n, 127n, 8191n, 8192n, 2n ** 32n, 2n ** 63n - 1n]
+
+  test.for(wideConstants.flatMap((value) => [value, BigInt.asUintN(64, ~value)]))(
+    'wide constant %d',
+    (value) => {
+      expect(wideResultOf(ARITHMETIC_64.constant(value))).toBe(value)
+    },
+  )
+
+  test.for([
+    { title: 'add', code: ARITHMETIC_64.add(get(1), get(1)), value: 0x0246_8acf_1357_9bden },
+    { title: 'and', code: ARITHMETIC_64.and(get(1), ARITHMETIC_64.constant(0xff00n)), value: 0xcd00n },
+    { title: 'xor', code: ARITHMETIC_64.xor(get(1), ARITHMETIC_64.constant(ODD + 1n)), value: 0x1fn },
+    { title: 'shift right', code: ARITHMETIC_64.shiftRight(get(1), 60), value: 8n },
+    { title: 'rotate right', code: ARITHMETIC_64.rotateRight(get(1), 4), value: 0xf812_3456_789a_bcden },
+    {
+      title: 'rotate right by 63',
+      code: ARITHMETIC_64.rotateRight(get(1), 63),
+      value: 0x0246_8acf_1357_9bdfn,
+    },
+    { title: 'load of zero', code: ARITHMETIC_64.load(400, constant(8)), value: 0n },
+  ])('wide $title', ({ code, value }) => {
+    expect(wideResultOf(code)).toBe(value)
+  })
+
+  test.for([
+    { title: 'constant', code: ARITHMETIC_32.constant(0xfedc_ba98n), value: 0xfedc_ba98 | 0 },
+    { title: 'rotate right', code: ARITHMETIC_32.rotateRight(get(0), 4), value: 0xa000_0002 | 0 },
+  ])('narrow $title', ({ code, value }) => {
     expect(resultOf(code, 42)).toBe(value)
   })
 
