@@ -1,14 +1,21 @@
 import { hash } from 'node:crypto'
 import { affordable, ceilings, ceilingWords, isWithin } from './ceilings.ts'
 import { sameBytes, selfContained } from './crypt64.ts'
+import { digestChain } from './digest-chain.ts'
 import { bytesOfBase64, bytesOfHex } from './encodings.ts'
 import type { Family } from './format.ts'
 import { HashError } from './format.ts'
-
-const MILLIS_PER_ROUND = 0.0014
+import { iterated } from './iterated.ts'
 
 const DIGEST_BYTES = { sha1: 20, sha256: 32, sha384: 48, sha512: 64 } as const
 type Digest = keyof typeof DIGEST_BYTES
+/** SHA-256 and SHA-512 are chained in WebAssembly. */
+const MILLIS_PER_ROUND: Readonly<Record<Digest, number>> = {
+  sha1: 0.0014,
+  sha256: 0.00017,
+  sha384: 0.0014,
+  sha512: 0.00024,
+}
 
 const SAP_NAMES: ReadonlyMap<string, Digest> = new Map([
   ['x-issha', 'sha1'],
@@ -45,16 +52,18 @@ export const sapH: Family = {
     const salt = body.subarray(DIGEST_BYTES[digest])
     return {
       scheme: 'sap-h',
-      millis: rounds * MILLIS_PER_ROUND,
+      millis: rounds * MILLIS_PER_ROUND[digest],
       decoy: selfContained(prefix + Buffer.alloc(body.length, 'Z').toString('base64')),
-      matches: (password) => {
-        let made = salt
-        for (let round = 0; round < rounds; round += 1)
-          made = hash(digest, Buffer.concat([password, made]), 'buffer')
-        return sameBytes(made, expected)
-      },
+      matches: (password) => sameBytes(sapDigest(digest, password, salt, rounds), expected),
     }
   },
+}
+
+function sapDigest(digest: Digest, password: Uint8Array, salt: Buffer, rounds: number): Buffer {
+  const first = hash(digest, Buffer.concat([password, salt]), 'buffer')
+  if (rounds === 1) return first
+  const message = { bytes: Buffer.concat([password, first]), digestAt: password.length }
+  return digestChain(digest, { messages: [message], cycle: [0], first, rounds: rounds - 1 })
 }
 
 const FSHP_DIGESTS: readonly Digest[] = ['sha1', 'sha256', 'sha384', 'sha512']
@@ -88,14 +97,11 @@ export const fshp: Family = {
     const salt = body.subarray(0, saltBytes)
     return {
       scheme: 'fshp',
-      millis: rounds * MILLIS_PER_ROUND,
+      millis: rounds * MILLIS_PER_ROUND[digest],
       decoy: selfContained(prefix + Buffer.alloc(body.length, 'Z').toString('base64')),
       nulIsData: true,
-      matches: (password) => {
-        let made = Buffer.concat([salt, password])
-        for (let round = 0; round < rounds; round += 1) made = hash(digest, made, 'buffer')
-        return sameBytes(made, body.subarray(saltBytes))
-      },
+      matches: (password) =>
+        sameBytes(iterated(digest, Buffer.concat([salt, password]), rounds), body.subarray(saltBytes)),
     }
   },
 }
@@ -121,7 +127,7 @@ export const samsungAndroid: Family = {
       throw new HashError('bad-salt', `the salt has 1 to ${ceilings.digest.saltBytes.most} bytes`)
     return {
       scheme: 'samsung-android',
-      millis: SAMSUNG_ROUNDS * MILLIS_PER_ROUND,
+      millis: SAMSUNG_ROUNDS * MILLIS_PER_ROUND.sha1,
       decoy: selfContained(SAMSUNG_DECOY, 'samsung-android'),
       matches: (password) => {
         let made = Buffer.alloc(0)

@@ -1,5 +1,6 @@
-import { createHash, hash } from 'node:crypto'
+import { createHash } from 'node:crypto'
 import { affordable, ceilings, ceilingWords, isWithin } from './ceilings.ts'
+import { cryptRounds } from './crypt-rounds.ts'
 import { bytesOfHex } from './encodings.ts'
 import type { Family, ReadHash } from './format.ts'
 import { decoySalt, equalBytes, malformed, storedAs } from './key-derivation.ts'
@@ -8,7 +9,7 @@ const SALT_BYTES = 20
 /** The number is of thousands of rounds, in hexadecimal: three digits, of which the default uses one. */
 const ROUNDS_PER_UNIT = 1000
 /** One round of a short password. The plugin takes no password above 256 bytes. */
-const MILLIS_PER_ROUND = 0.0025
+const MILLIS_PER_ROUND = 0.00028
 const DIGEST_CHARACTERS = 43
 
 const PLAIN = /^\$A\$([0-9a-f]{3})\$([\s\S]{20})([./0-9A-Za-z]{43})$/i
@@ -66,21 +67,14 @@ function sha256Crypt(password: Uint8Array, salt: Buffer, rounds: number): Buffer
   const b = createHash('sha256').update(password).update(salt).update(password).digest()
   const a = createHash('sha256').update(password).update(salt).update(repeated(b, length))
   for (let bits = length; bits > 0; bits >>= 1) a.update(bits & 1 ? b : password)
-  let digest = a.digest()
+  const first = a.digest()
   const passwords = createHash('sha256')
   for (let count = 0; count < length; count += 1) passwords.update(password)
   const p = repeated(passwords.digest(), length)
   const salts = createHash('sha256')
-  for (let count = 0; count < 16 + (digest[0] ?? 0); count += 1) salts.update(salt)
+  for (let count = 0; count < 16 + (first[0] ?? 0); count += 1) salts.update(salt)
   const s = repeated(salts.digest(), salt.length)
-  for (let round = 0; round < rounds; round += 1) {
-    const parts = [round % 2 ? p : digest]
-    if (round % 3) parts.push(s)
-    if (round % 7) parts.push(p)
-    parts.push(round % 2 ? digest : p)
-    digest = hash('sha256', Buffer.concat(parts), 'buffer')
-  }
-  return digest
+  return cryptRounds('sha256', { first, password: p, salt: s, rounds })
 }
 
 function repeated(bytes: Buffer, length: number): Buffer {
