@@ -84,6 +84,16 @@ test('a digest needs no thread', async () => {
   expect(await checker.check(stored(MD5), Buffer.from(MD5.right), inMillis(1000))).toBe(true)
 })
 
+test('the digest of a long password is made on a thread', async () => {
+  const checker = await checkerWith()
+  const checks = ['x'.repeat(64), 'x'.repeat(65)].map((text) => {
+    const check = checker.check(stored(MD5), Buffer.from(text), inMillis(5000))
+    return [checker.busy(), check] as const
+  })
+  expect(checks.map(([busy]) => busy)).toEqual([0, 1])
+  expect(await Promise.all(checks.map(([, check]) => check))).toEqual([false, false])
+})
+
 test.for([
   { title: 'damaged', encoded: BCRYPT.encoded.slice(0, -1), defect: 'malformed' },
   { title: 'too costly', encoded: BCRYPT.encoded.replace('05', '31'), defect: 'too-costly' },
