@@ -79,7 +79,7 @@ test.for(cases)('$title', ({ hash, weak }) => {
   expect(tally.cells().map((cell) => cell.weak)).toEqual([weak])
 })
 
-/** Every family by what is weak about its example, as people have judged it. The empty word is: nothing. */
+/** What is weak about a family's example, as people have judged it. Of a family that is not here, nothing is. */
 const judged: Readonly<Record<string, readonly string[]>> = JSON.parse(
   readFileSync(new URL('./families.json', import.meta.url), 'utf8'),
 )
@@ -88,14 +88,14 @@ const judgements = new Map(
 )
 /** What each digest makes: bare, with a salt, or with HMAC. */
 const OF_A_DIGEST = /^(?:raw|salted|hmac)-/
+const names = [...formats, ...namedRecipes].map(({ name }) => name).filter((name) => !OF_A_DIGEST.test(name))
 
-test('every family of the registry is judged, and no other', () => {
-  const named = namedRecipes.map(({ name }) => name).filter((name) => !OF_A_DIGEST.test(name))
-  expect([...judgements.keys()].sort()).toEqual([...formats.map(({ name }) => name), ...named].sort())
+test('only families of the registry are judged', () => {
+  expect([...judgements.keys()].filter((name) => !names.includes(name))).toEqual([])
 })
 
-test.for([...judgements])('%s: %s', ([scheme, weak]) => {
-  expect(weakIn(exampleStored(scheme, ALLOWED))).toBe(weak)
+test.for(names)('what is weak about %s', (name) => {
+  expect(weakIn(exampleStored(name, ALLOWED))).toBe(judgements.get(name) ?? '')
 })
 
 test('of digests the bare ones are unsalted, and MD4, MD5 and SHA-1 are old', () => {
