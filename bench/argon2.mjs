@@ -5,6 +5,7 @@ import { once } from 'node:events'
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
+import { report } from './lib/report.mjs'
 
 const SETTINGS = { memoryCost: 65_536, timeCost: 3, parallelism: 4 }
 const PASSWORD = Buffer.from('correct horse battery staple')
@@ -81,11 +82,4 @@ async function bareCheck() {
   return async () => {
     if (!(await verify(encoded, PASSWORD))) throw new Error('the right password does not match')
   }
-}
-
-function report(bench, value, unit, against, againstValue) {
-  const round = (number) => Number(number.toPrecision(4))
-  const ratio = round(value / againstValue)
-  const figure = { bench, value: round(value), unit, against, againstValue: round(againstValue), ratio }
-  process.stdout.write(`${JSON.stringify(figure)}\n`)
 }

@@ -3,6 +3,7 @@
 // machine that does other work. The rivals take turns, and each one's best turn counts.
 import { fileURLToPath } from 'node:url'
 import bcryptjs from 'bcryptjs'
+import { report } from './lib/report.mjs'
 
 const COST = 10
 const TURNS = 12
@@ -68,18 +69,4 @@ function millisOf(run) {
   const started = performance.now()
   run()
   return performance.now() - started
-}
-
-function report(bench, value, unit, against = null, againstValue = null) {
-  const round = (number) => (number === null ? null : Number(number.toPrecision(4)))
-  const ratio = againstValue === null ? null : round(value / againstValue)
-  const figure = {
-    bench,
-    value: round(value),
-    unit,
-    against: againstValue === null ? null : against,
-    againstValue: round(againstValue),
-    ratio,
-  }
-  process.stdout.write(`${JSON.stringify(figure)}\n`)
 }

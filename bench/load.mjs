@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import pg from 'pg'
+import { report } from './lib/report.mjs'
 
 const dist = process.env.DIST ?? fileURLToPath(new URL('../dist', import.meta.url))
 const { startEmbedded } = await import(`${dist}/db/embedded.js`)
@@ -39,20 +40,6 @@ try {
 } finally {
   await server.stop()
   if (process.env.KEEP === undefined) await rm(directory, { recursive: true })
-}
-
-function report(bench, value, unit, against = null, againstValue = null) {
-  const round = (number) => (number === null ? null : Number(number.toPrecision(4)))
-  const ratio = againstValue === null ? null : round(value / againstValue)
-  const figure = {
-    bench,
-    value: round(value),
-    unit,
-    against: againstValue === null ? null : against,
-    againstValue: round(againstValue),
-    ratio,
-  }
-  process.stdout.write(`${JSON.stringify(figure)}\n`)
 }
 
 /** Seconds of the faster of two runs; null: there is no psql on this machine. */

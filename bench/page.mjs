@@ -11,10 +11,12 @@ const figures = (await text(process.stdin))
   .map((line) => JSON.parse(line))
 
 const cell = (value) => (value === null ? '' : String(value))
-const rows = figures.map(
-  ({ bench, value, unit, against, againstValue, ratio }) =>
-    `| ${[bench, `${value} ${unit}`, cell(against), cell(againstValue), cell(ratio)].join(' | ')} |`,
-)
+const rows = figures
+  .filter(({ bench }) => !bench.startsWith('one core: '))
+  .map(
+    ({ bench, value, unit, against, againstValue, ratio }) =>
+      `| ${[bench, `${value} ${unit}`, cell(against), cell(againstValue), cell(ratio)].join(' | ')} |`,
+  )
 const machine = `${availableParallelism()} cores (${cpus()[0]?.model.trim()}), ${Math.round(totalmem() / 2 ** 30)} GiB, Node ${process.version}, ${new Date().toISOString().slice(0, 10)}`
 const table = [
   `Machine: ${machine}. PostgreSQL and the callers ran on the same machine.`,
@@ -24,10 +26,23 @@ const table = [
   ...rows,
 ].join('\n')
 
-const before = readFileSync(page, 'utf8')
-const marked = /(<!-- figures -->\n)[\s\S]*(\n<!-- end of figures -->)/
-if (!marked.test(before)) throw new Error('docs/performance.md has no place for the figures')
-writeFileSync(
-  page,
-  before.replace(marked, (_, start, end) => start + table + end),
-)
+/** First sign-ins an hour of one core of which 60 % are used. */
+const perHour = (checks) => (Math.round((checks * 3_600 * 0.6) / 1_000) * 1_000).toLocaleString('en')
+const sizing = [
+  '| scheme | checks a second | first sign-ins an hour at 60 % |',
+  '| --- | --- | --- |',
+  ...figures
+    .filter(({ bench }) => bench.startsWith('one core: '))
+    .map(({ bench, value }) => `| ${bench.slice(10)} | ${value} | ${perHour(value)} |`),
+].join('\n')
+
+let content = readFileSync(page, 'utf8')
+for (const [name, text] of [
+  ['figures', table],
+  ['sizing', sizing],
+]) {
+  const marked = new RegExp(`(<!-- ${name} -->\\n)[^]*(\\n<!-- end of ${name} -->)`)
+  if (!marked.test(content)) throw new Error(`docs/performance.md has no place for the ${name}`)
+  content = content.replace(marked, (_, start, end) => start + text + end)
+}
+writeFileSync(page, content)
