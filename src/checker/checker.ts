@@ -11,8 +11,10 @@ import { readHash } from '../hashes/index.ts'
 import { matchesInForms } from '../hashes/password-forms.ts'
 import { createEstimates } from './estimates.ts'
 import { asFailure } from './failure.ts'
-import { createPool, ownMemory, type Work } from './pool.ts'
+import { createPool } from './pool.ts'
+import { ownMemory } from './seat.ts'
 import { threadStarter } from './thread.ts'
+import type { Work } from './work.ts'
 
 /** A check that takes less would cost more to hand over than to do. */
 const INLINE_MILLIS = 1
