@@ -43,6 +43,7 @@ function surface(
     refusals: 0,
   })
   const flows: Flows = {
+    allows: () => true,
     log,
     metrics,
     judge: {

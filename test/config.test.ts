@@ -77,7 +77,7 @@ test('plain text is compared only when it is allowed, and the start warns of it'
 
 test('several secrets, so that one can be rotated', () => {
   const config = readConfig({ ...complete, OKTA_HOOK_SECRETS: 'Basic abc , Bearer def' })
-  expect(config.dialects.get('okta')?.secrets).toEqual(['Basic abc', 'Bearer def'])
+  expect(config.dialects.get('okta')?.callers.proofs).toEqual({ HOOK_SECRETS: ['Basic abc', 'Bearer def'] })
 })
 
 test('one message lists everything that is wrong and repeats no value', () => {
