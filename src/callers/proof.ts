@@ -32,7 +32,10 @@ export type CallerValues = Readonly<Record<string, unknown>>
 /** A kind of proof. Its settings get the dialect's name as a prefix. */
 export interface ProofKind {
   readonly settings: Readonly<Record<string, CallerSetting<unknown>>>
-  /** null: not configured. What it remembers of calls begins here, so it is made once for each dialect. */
+  /**
+   * null: not configured. What it remembers of calls begins here. It is made to see whether it can be, too, so it does
+   * nothing outside before the first call.
+   */
   create(values: CallerValues): Proof | null
 }
 

@@ -290,6 +290,7 @@ describe.skipIf(!hasOpenssl)('client certificates', () => {
     const lasting = agentOf(made.right)
     expect(await askBy(lasting)).toMatchObject(KNOWN)
     const session = await sessionOf(made.right)
+    expect(await statusBySession(session)).toBe(200)
     const successor = made.newClients.issue('/CN=caller', 'URI:spiffe://example/hook')
     put('clients.crt', made.clients.cert + made.newClients.cert)
     await reload('certificates-renewed')
