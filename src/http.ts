@@ -1,6 +1,6 @@
 import type { X509Certificate } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
-import { createServer as createTlsServer, type Server as TlsServer } from 'node:https'
+import { createServer as createTlsServer } from 'node:https'
 import type { AddressInfo, Socket } from 'node:net'
 import { TLSSocket } from 'node:tls'
 import type { Caller } from './domain.ts'
@@ -80,10 +80,8 @@ export async function listen(handler: Handler, options: ListenerOptions): Promis
     // Headers and a text together are one write, a buffer would be two.
     else outgoing.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body) }).end(body)
   }
-  const server: Server =
-    options.tls === undefined
-      ? createServer(limits, respond)
-      : createTlsServer({ ...limits, ...tlsOptions(options.tls) }, respond)
+  const tlsServer = options.tls && createTlsServer({ ...limits, ...tlsOptions(options.tls) }, respond)
+  const server: Server = tlsServer ?? createServer(limits, respond)
   server.on('secureConnection', (socket: Socket) => current.add(socket))
   server.maxConnections = options.maxConnections
   server.maxHeadersCount = 64
@@ -101,8 +99,7 @@ export async function listen(handler: Handler, options: ListenerOptions): Promis
   return {
     url: `${options.tls === undefined ? 'http' : 'https'}://${host}:${port}`,
     renew: (tls) => {
-      if (!('setSecureContext' in server)) return
-      ;(server as TlsServer).setSecureContext(tlsOptions(tls))
+      tlsServer?.setSecureContext(tlsOptions(tls))
       if (tls.clientCa === clientCa) return
       // A client that the new authority does not know must not go on for as long as its connection lasts.
       clientCa = tls.clientCa

@@ -16,9 +16,10 @@ export interface Authority {
   readonly cert: string
   /**
    * @param subject as `/O=Example/CN=name`
+   * @param days for which it is good; a negative number: it is over
    * @param names as `DNS:name,IP:127.0.0.1`, or `@section` and the section
    */
-  issue(subject: string, names?: string): Issued
+  issue(subject: string, names?: string, days?: number): Issued
 }
 
 /** An authority of its own. Its files go when the process ends. */
@@ -45,11 +46,11 @@ export function createAuthority(name: string): Authority {
   let issued = 0
   return {
     cert: text('ca.crt'),
-    issue: (subject, names) => {
+    issue: (subject, names, days = 2) => {
       const file = `c${issued++}`
       openssl('req', ...newKey, '-utf8', '-keyout', `${file}.key`, '-out', `${file}.csr`, '-subj', subject)
       writeFileSync(path('names.cnf'), names === undefined ? '' : `subjectAltName=${names}\n`)
-      const signed = ['-CA', 'ca.crt', '-CAkey', 'ca.key', '-CAcreateserial', '-days', '2']
+      const signed = ['-CA', 'ca.crt', '-CAkey', 'ca.key', '-CAcreateserial', '-days', String(days)]
       openssl('x509', '-req', '-in', `${file}.csr`, ...signed, '-extfile', 'names.cnf', '-out', `${file}.crt`)
       return { cert: text(`${file}.crt`), key: text(`${file}.key`) }
     },
