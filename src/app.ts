@@ -27,13 +27,13 @@ export function createHooksApp(routes: readonly HookRoute[], { log, metrics }: S
     const route = router.match(call.method, call.path)[0][0]?.[0]
     if (route === undefined) return notFound(call.path)
     const { dialect, hook } = route
-    if (!route.knows(call.header)) {
+    const answer = await answered(route, call, started, pace, { log, metrics })
+    if (answer === REFUSED) {
       metrics.callersRefused.inc({ listener: 'hooks' })
       log({ event: 'caller-refused', dialect: dialect.name, hook: hook.name })
-      // Before anything of the body is read, so the connection is of no further use.
+      // A body that was sent may not have been read, so the connection is of no further use.
       return answerOf(dialect.failure(new Failure('unauthorized'), hook), CLOSE)
     }
-    const answer = await answered(route, call, started, pace, { log, metrics })
     metrics.answerSeconds.observe(
       { dialect: dialect.name, hook: hook.name },
       (performance.now() - started) / 1_000,
@@ -57,16 +57,17 @@ async function answered(
   started: number,
   pace: { lastAnswer: number },
   { log, metrics }: Surroundings,
-): Promise<Answer> {
+): Promise<Answer | typeof REFUSED> {
   const { dialect, hook } = route
   const deadline = started + dialect.answerWithin
   try {
-    const reply = await within(deadline, route.answer(call, deadline), () =>
-      tooLate(pace.lastAnswer, 'deadline'),
-    )
+    const work = async () => ((await route.knows(call)) ? route.answer(call, deadline) : REFUSED)
+    const reply = await within(deadline, work(), () => tooLate(pace.lastAnswer, 'deadline'))
+    if (reply === REFUSED) return REFUSED
     pace.lastAnswer = performance.now()
     return answerOf(reply)
   } catch (error) {
+    route.unanswered(call)
     const failure = error instanceof Failure ? error : new Failure('internal', { detail: errorCode(error) })
     const reply = dialect.failure(failure, hook)
     metrics.failures.inc({ dialect: dialect.name, hook: hook.name, code: failure.code })
@@ -97,6 +98,9 @@ async function within<Value>(deadline: number, work: Promise<Value>, failure: ()
     clearTimeout(timer)
   }
 }
+
+/** Whoever calls is not known. */
+const REFUSED = Symbol('refused')
 
 const CLOSE = { connection: 'close' }
 const COMMON_HEADERS = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' }

@@ -1,3 +1,6 @@
+import type { CallerPolicy } from './callers/check.ts'
+import { proofKinds } from './callers/index.ts'
+import { type ClientSubject, clientSubjects } from './callers/subjects.ts'
 import type { Dialect, DialectSetting, OwnSettings } from './dialects/dialect.ts'
 import { dialects } from './dialects/index.ts'
 import { list, Misfit, oneOf, whole } from './setting-texts.ts'
@@ -5,8 +8,8 @@ import type { Setting, SettingsReader, Table } from './settings-reader.ts'
 
 /** What one dialect is configured with. */
 export interface DialectConfig {
-  /** Complete values of the Authorization header. Several at once, so that one can be replaced. */
-  readonly secrets: readonly string[]
+  /** How the provider proves that it is the one who calls. */
+  readonly callers: CallerPolicy
   readonly registration: 'deny' | 'allow'
   /** Claims and attributes that may be added to a registration that is allowed. */
   readonly registrationAttributes: readonly string[]
@@ -18,8 +21,7 @@ export interface DialectConfig {
   readonly own: OwnSettings
 }
 
-/** A shorter secret may be guessed. */
-const SHORT_SECRET = 32
+const callerSettings = proofKinds.flatMap(({ settings }) => Object.entries(settings))
 
 /** The settings of every dialect. Each has those that its hooks make use of. */
 export const dialectSettings: Table = Object.assign({}, ...dialects.map(settingsOf))
@@ -29,12 +31,13 @@ function settingsOf(dialect: Dialect): Table {
   const hooks = dialect.hooks(defaultsOf(dialect))
   const registers = hooks.some(({ flow }) => flow === 'registration')
   const looksUp = hooks.some((hook) => hook.flow === 'lookup' || (hook.flow === 'attempt' && hook.found))
-  const table: Record<string, Setting<unknown>> = {
-    [`${prefix}_HOOK_SECRETS`]: {
-      read: list(1),
-      secret: true,
-      purpose: `Comma-separated; each is the complete value of the Authorization header that ${dialect.title} is configured to send. Several at once, so that one can be rotated. Without it there are no routes of this dialect.`,
-    },
+  const table: Record<string, Setting<unknown>> = {}
+  for (const [name, { weakness: _, purpose, ...setting }] of callerSettings)
+    table[`${prefix}_${name}`] = { ...setting, purpose: purpose(dialect.title) }
+  table[`${prefix}_CLIENT_SUBJECTS`] = {
+    read: clientSubjects,
+    default: '',
+    purpose: `Semicolon-separated \`cn:NAME\`, \`dn:NAME\`, \`dns:NAME\` or \`uri:NAME\`: ${dialect.title} must show a client certificate of one of them, besides its other proof if there is one. Needs \`TLS_CLIENT_CA_FILE\`. See docs/callers.md.`,
   }
   if (registers) {
     table[`${prefix}_REGISTRATION`] = {
@@ -91,7 +94,7 @@ function defaultsOf({ settings = {} }: Dialect): OwnSettings {
   return Object.fromEntries(Object.entries(settings).map(([name, setting]) => [name, setting.default]))
 }
 
-/** Those that have a secret. Tells the reader when there is none. */
+/** Those that have a proof of who calls. Tells the reader when there is none. */
 export function readDialects(reader: SettingsReader<Table>): ReadonlyMap<string, DialectConfig> {
   const found = new Map<string, DialectConfig>()
   for (const dialect of dialects) {
@@ -100,10 +103,18 @@ export function readDialects(reader: SettingsReader<Table>): ReadonlyMap<string,
       const whole = `${prefix}_${name}`
       return whole in dialectSettings ? ((reader.read(whole) as Value | undefined) ?? otherwise) : otherwise
     }
-    const secrets = read<readonly string[]>('HOOK_SECRETS', [])
+    const proofs: Record<string, unknown> = {}
+    for (const [name, { weakness }] of callerSettings) {
+      const value = read<unknown>(name, undefined)
+      if (value === undefined) continue
+      proofs[name] = value
+      const weak = weakness?.(value)
+      if (weak !== undefined) reader.warnings.push(`${prefix}_${name} ${weak}`)
+    }
+    const subjects = read<readonly ClientSubject[]>('CLIENT_SUBJECTS', [])
     const names = Object.keys(dialect.settings ?? {})
     const config: DialectConfig = {
-      secrets,
+      callers: { proofs, subjects },
       registration: read<'deny' | 'allow'>('REGISTRATION', 'deny'),
       registrationAttributes: read<readonly string[]>('REGISTRATION_ATTRIBUTES', []),
       lookup: read<string>('LOOKUP', 'off') === 'on',
@@ -111,9 +122,8 @@ export function readDialects(reader: SettingsReader<Table>): ReadonlyMap<string,
       attributes: read<readonly string[]>('ATTRIBUTES', []),
       own: Object.fromEntries(names.map((name) => [name, read(name, '')])),
     }
-    if (secrets.length > 0) found.set(dialect.name, config)
-    if (secrets.some((secret) => secret.length < SHORT_SECRET))
-      reader.warnings.push(`${prefix}_HOOK_SECRETS holds a value shorter than ${SHORT_SECRET} characters`)
+    const proved = proofKinds.some((kind) => kind.create(proofs) !== null)
+    if (proved || subjects.length > 0) found.set(dialect.name, config)
   }
   const every = dialects.map(({ name }) => `${name.toUpperCase()}_HOOK_SECRETS`)
   if (found.size === 0)

@@ -1,3 +1,4 @@
+import { type AddressRange, addressRanges } from './callers/addresses.ts'
 import { type DialectConfig, dialectSettings, readDialects } from './config-dialects.ts'
 import {
   type Address,
@@ -8,6 +9,7 @@ import {
   list,
   oneOf,
   type PasswordForm,
+  readableFile,
   secretFiles,
   whole,
 } from './setting-texts.ts'
@@ -15,9 +17,12 @@ import {
   ConfigError,
   type Environment,
   type Setting,
+  type SettingsReader,
   settingsReader,
+  type Table,
   type Values,
 } from './settings-reader.ts'
+import { readTls, type TlsContents, type TlsFiles } from './tls-files.ts'
 
 export { ConfigError }
 
@@ -123,12 +128,31 @@ const common = {
     default: '60',
     purpose: 'Wrong passwords that are diagnosed in a minute, at most.',
   },
-  TLS_CERT_FILE: {
-    read: file,
+  HOOKS_ALLOW: {
+    read: addressRanges,
     default: '',
-    purpose: 'PEM certificate chain, if the hooks listener ends TLS itself.',
+    purpose:
+      'Comma-separated addresses and ranges, as `192.0.2.0/24` or `2001:db8::/32`, that identity providers call from. Whoever calls from elsewhere is a stranger, whatever they prove. Default: from everywhere.',
   },
-  TLS_KEY_FILE: { read: file, default: '', purpose: 'PEM private key that belongs to it.' },
+  TRUSTED_PROXY_HOPS: {
+    read: whole(0, 16),
+    default: '0',
+    purpose:
+      'Proxies between the internet and the hooks listener, each of which adds to X-Forwarded-For the address that it was called from. `HOOKS_ALLOW` looks at the entry that is as many places from the right; with 0 at the connection itself.',
+  },
+  TLS_CERT_FILE: {
+    read: readableFile,
+    default: '',
+    purpose:
+      'PEM certificate chain, if the hooks listener ends TLS itself. This file and the next two are looked at every minute and on SIGHUP, and used for new connections.',
+  },
+  TLS_KEY_FILE: { read: readableFile, default: '', purpose: 'PEM private key that belongs to it.' },
+  TLS_CLIENT_CA_FILE: {
+    read: readableFile,
+    default: '',
+    purpose:
+      'PEM certificates of the authorities that sign client certificates. Clients are then asked for one; who needs one is said by the settings `..._CLIENT_SUBJECTS`.',
+  },
   LOG_LEVEL: {
     read: oneOf('debug', 'info', 'warn', 'error'),
     default: 'info',
@@ -164,7 +188,9 @@ export interface Config {
   readonly adminDatabase: DatabaseAccount
   readonly hooksListen: Address
   readonly adminListen: Address
-  readonly tls: { readonly cert: string; readonly key: string } | undefined
+  readonly hooksAllow: readonly AddressRange[]
+  readonly trustedProxyHops: number
+  readonly tls: { readonly files: TlsFiles; readonly contents: TlsContents } | undefined
   readonly adminTokens: readonly string[]
   /** By the dialect's name. One that is not here has no routes. */
   readonly dialects: ReadonlyMap<string, DialectConfig>
@@ -201,8 +227,14 @@ export function readConfig(environment: Environment, embeddedUrl?: string): Conf
   }
   if (values.ADMIN_TOKENS === undefined) reader.problem('ADMIN_TOKENS', 'is missing')
   const dialects = readDialects(reader)
-  const { TLS_CERT_FILE: cert, TLS_KEY_FILE: key } = values
-  if (Boolean(cert) !== Boolean(key)) reader.problem('TLS_CERT_FILE', 'and TLS_KEY_FILE belong together')
+  const tls = tlsOf(values, reader)
+  const clientCa = values.TLS_CLIENT_CA_FILE || undefined
+  for (const [name, { callers }] of dialects) {
+    if (callers.subjects.length > 0 && clientCa === undefined)
+      reader.problem(`${name.toUpperCase()}_CLIENT_SUBJECTS`, 'needs TLS_CLIENT_CA_FILE')
+  }
+  const unused =
+    clientCa !== undefined && [...dialects.values()].every(({ callers }) => callers.subjects.length === 0)
   reader.finish()
   const complete = values as Values<typeof common>
   return {
@@ -212,7 +244,9 @@ export function readConfig(environment: Environment, embeddedUrl?: string): Conf
       admin === undefined ? { url: complete.DATABASE_URL, role: 'carryover_admin' } : { url: admin },
     hooksListen: complete.HOOKS_LISTEN,
     adminListen: complete.ADMIN_LISTEN,
-    tls: cert && key ? { cert, key } : undefined,
+    hooksAllow: complete.HOOKS_ALLOW,
+    trustedProxyHops: complete.TRUSTED_PROXY_HOPS,
+    tls,
     adminTokens: complete.ADMIN_TOKENS,
     dialects,
     hashes: {
@@ -233,7 +267,27 @@ export function readConfig(environment: Environment, embeddedUrl?: string): Conf
     warnings: [
       ...reader.warnings,
       ...(complete.ALLOW_PLAINTEXT === 'on' ? ['ALLOW_PLAINTEXT lets stored passwords be compared'] : []),
+      ...(unused ? ['TLS_CLIENT_CA_FILE is set, but no client certificate is needed by any dialect'] : []),
     ],
+  }
+}
+
+/** undefined: the hooks listener does not end TLS, or a problem was told. */
+function tlsOf(
+  values: Partial<Values<typeof common>>,
+  { problem }: Pick<SettingsReader<Table>, 'problem'>,
+): Config['tls'] {
+  const { TLS_CERT_FILE: cert, TLS_KEY_FILE: key } = values
+  const clientCa = values.TLS_CLIENT_CA_FILE || undefined
+  if (Boolean(cert) !== Boolean(key)) problem('TLS_CERT_FILE', 'and TLS_KEY_FILE belong together')
+  if (clientCa !== undefined && !cert) problem('TLS_CLIENT_CA_FILE', 'needs TLS_CERT_FILE and TLS_KEY_FILE')
+  if (!cert || !key) return undefined
+  const files = { cert, key, clientCa }
+  try {
+    return { files, contents: readTls(files) }
+  } catch {
+    problem('TLS_CERT_FILE', 'and the key and client CA that are set with it cannot be used together')
+    return undefined
   }
 }
 

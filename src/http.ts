@@ -1,9 +1,12 @@
+import type { X509Certificate } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import { createServer as createTlsServer } from 'node:https'
-import type { AddressInfo } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
+import { TLSSocket } from 'node:tls'
 import type { Caller } from './domain.ts'
 import { Failure } from './errors.ts'
 import type { Address } from './setting-texts.ts'
+import type { TlsContents } from './tls-files.ts'
 
 /** One HTTP request. */
 export interface Call extends Caller {
@@ -11,7 +14,14 @@ export interface Call extends Caller {
   /** As it was sent: nothing is decoded, and the query is left out. */
   readonly path: string
   readonly header: (name: string) => string | undefined
-  /** The whole body. Throws Failure `too-large` above `most` bytes, `bad-request` when it does not arrive whole. */
+  /** The address that the connection comes from: a proxy's, where one stands before us. undefined: it has gone. */
+  readonly remote: string | undefined
+  /** The client's certificate, if it has shown one that an authority of the client CA has signed. */
+  certificate(): X509Certificate | null
+  /**
+   * The whole body, read once: whoever asks again gets the same bytes, and whoever is the last to use them clears them.
+   * Throws Failure `too-large` above `most` bytes, `bad-request` when it does not arrive whole.
+   */
   body(most: number): Promise<Buffer>
 }
 
@@ -27,7 +37,7 @@ export type Handler = (call: Call) => Promise<Answer>
 
 export interface ListenerOptions {
   readonly address: Address
-  readonly tls?: { readonly cert: string; readonly key: string } | undefined
+  readonly tls?: TlsContents | undefined
   /** Milliseconds in which a request's headers, and the whole request, must have arrived. */
   readonly headersWithin: number
   readonly requestWithin: number
@@ -37,6 +47,8 @@ export interface ListenerOptions {
 export interface Listener {
   /** With the port that was really taken. */
   readonly url: string
+  /** New connections get these certificates. Throws when they cannot be used, and then nothing has changed. */
+  renew(tls: TlsContents): void
   /** Takes no new connection, lets the calls in flight finish, and ends what is left after `limit` milliseconds. */
   close(limit: number): Promise<void>
 }
@@ -44,6 +56,10 @@ export interface Listener {
 /** An HTTP server with every limit set: the defaults of Node let a slow sender live for minutes. */
 export async function listen(handler: Handler, options: ListenerOptions): Promise<Listener> {
   let closing = false
+  let clientCa = options.tls?.clientCa
+  /** Connections whose clients were checked against the client CA of today. */
+  let current = new WeakSet<Socket>()
+  const outdated = (socket: Socket) => clientCa !== undefined && !current.has(socket)
   const limits = {
     headersTimeout: options.headersWithin,
     requestTimeout: options.requestWithin,
@@ -59,15 +75,14 @@ export async function listen(handler: Handler, options: ListenerOptions): Promis
     const { status, headers, body } = await handler(callOf(incoming, outgoing)).catch(() => BROKEN)
     // The caller may have gone, and then nobody is there to be answered.
     if (outgoing.destroyed) return
-    if (closing) outgoing.setHeader('connection', 'close')
+    if (closing || outdated(incoming.socket)) outgoing.setHeader('connection', 'close')
     if (body === undefined) outgoing.writeHead(status, headers).end()
     // Headers and a text together are one write, a buffer would be two.
     else outgoing.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body) }).end(body)
   }
-  const server: Server =
-    options.tls === undefined
-      ? createServer(limits, respond)
-      : createTlsServer({ ...limits, ...options.tls, minVersion: 'TLSv1.2' }, respond)
+  const tlsServer = options.tls && createTlsServer({ ...limits, ...tlsOptions(options.tls) }, respond)
+  const server: Server = tlsServer ?? createServer(limits, respond)
+  server.on('secureConnection', (socket: Socket) => current.add(socket))
   server.maxConnections = options.maxConnections
   server.maxHeadersCount = 64
   server.maxRequestsPerSocket = 1_000
@@ -83,6 +98,14 @@ export async function listen(handler: Handler, options: ListenerOptions): Promis
   const host = family === 'IPv6' ? `[${address}]` : address
   return {
     url: `${options.tls === undefined ? 'http' : 'https'}://${host}:${port}`,
+    renew: (tls) => {
+      tlsServer?.setSecureContext(tlsOptions(tls))
+      if (tls.clientCa === clientCa) return
+      // A client that the new authority does not know must not go on for as long as its connection lasts.
+      clientCa = tls.clientCa
+      current = new WeakSet()
+      server.closeIdleConnections()
+    },
     close: (limit) =>
       new Promise((closed) => {
         closing = true
@@ -110,10 +133,17 @@ export function fetchHandler(fetch: (request: Request) => Response | Promise<Res
   }
 }
 
+/** A client without a certificate that counts is let in and told what every stranger is told. */
+function tlsOptions({ cert, key, clientCa }: TlsContents) {
+  const asked = { ca: clientCa, requestCert: true, rejectUnauthorized: false }
+  return { cert, key, minVersion: 'TLSv1.2' as const, ...(clientCa !== undefined && asked) }
+}
+
 const BROKEN: Answer = { status: 500, headers: {} }
 
 function callOf(incoming: IncomingMessage, outgoing: ServerResponse): Call {
-  const { method = '', url = '', headers } = incoming
+  const { method = '', url = '', headers, socket } = incoming
+  let read: Promise<Buffer> | undefined
   return {
     method,
     // RFC 9112, section 3.2.2: a server takes the absolute form too.
@@ -122,7 +152,15 @@ function callOf(incoming: IncomingMessage, outgoing: ServerResponse): Call {
       const value = headers[name]
       return Array.isArray(value) ? value.join(', ') : value
     },
-    body: (most) => readBytes(incoming, most),
+    remote: socket.remoteAddress,
+    certificate: () => {
+      if (!(socket instanceof TLSSocket) || !socket.authorized) return null
+      return socket.getPeerX509Certificate() ?? null
+    },
+    body: (most) => {
+      read ??= readBytes(incoming, most)
+      return read
+    },
     hasGone: () => outgoing.destroyed,
     onceGone: (act) => {
       outgoing.once('close', act)

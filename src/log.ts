@@ -69,6 +69,9 @@ export type LogEvent =
   /** In use in place of the fastest, which does not work here; null: none does, and Argon2 hashes are unavailable. */
   | { event: 'argon2-library'; library: 'argon2' | null }
   | { event: 'lanes-off' }
+  | { event: 'certificates-renewed' }
+  /** Those in use stay in use. */
+  | { event: 'certificates-unusable'; code: string }
   | { event: 'crash'; code: string }
 
 const levels: Record<LogEvent['event'], Level> = {
@@ -91,6 +94,8 @@ const levels: Record<LogEvent['event'], Level> = {
   'thread-lost': 'error',
   'argon2-library': 'warn',
   'lanes-off': 'error',
+  'certificates-renewed': 'info',
+  'certificates-unusable': 'error',
   crash: 'error',
 }
 

@@ -1,5 +1,6 @@
 import { createAdminApp } from './admin/app.ts'
 import { createHooksApp } from './app.ts'
+import { createAllowList } from './callers/addresses.ts'
 import { type CheckerEvents, createChecker } from './checker/checker.ts'
 import type { Config, DatabaseAccount } from './config.ts'
 import { type Database, openDatabase } from './db/client.ts'
@@ -28,10 +29,13 @@ import { fetchHandler, type Listener, listen } from './http.ts'
 import { lookupName } from './input.ts'
 import type { Log } from './log.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
+import { tlsRenewal } from './tls-files.ts'
 
 export interface Service {
   readonly hooksUrl: string
   readonly adminUrl: string
+  /** Looks now whether the certificates have changed, which is otherwise done every minute. */
+  reload(): void
   /** Finishes what is in flight, then ends. */
   stop(): Promise<void>
 }
@@ -41,6 +45,9 @@ const DRAIN_LIMIT_MS = 5_000
 
 /** How often the store's most common scheme is asked for. It changes over weeks. */
 const COMMON_SCHEME_EVERY_MS = 60_000
+
+/** How often the files of certificates are looked at. Those who replace them do so hours or days before they must be. */
+const CERTIFICATES_EVERY_MS = 60_000
 
 /** Wires everything and listens. Throws SchemaError when the database is not at this program's schema. */
 export async function startService(config: Config, log: Log): Promise<Service> {
@@ -96,6 +103,7 @@ export async function startService(config: Config, log: Log): Promise<Service> {
   }
   const diagnosis = diagnosisOf(config, context, metrics)
   const routes = hookRoutes(dialects, config.dialects, {
+    allows: createAllowList(config.hooksAllow, config.trustedProxyHops),
     log,
     metrics,
     ...(diagnosis && { mismatched: diagnosis.mismatched }),
@@ -162,11 +170,13 @@ export async function startService(config: Config, log: Log): Promise<Service> {
   }
   const hooks = await bind(createHooksApp(routes, { log, metrics }), {
     address: config.hooksListen,
-    tls: config.tls,
+    tls: config.tls?.contents,
     headersWithin: 2_000,
     requestWithin: 4_000,
     maxConnections: 2_048,
   })
+  const reload = config.tls ? tlsRenewal(config.tls.files, config.tls.contents, hooks.renew, log) : () => {}
+  const reloading = setInterval(reload, CERTIFICATES_EVERY_MS).unref()
   const admin = await bind(
     fetchHandler(
       createAdminApp({
@@ -194,10 +204,12 @@ export async function startService(config: Config, log: Log): Promise<Service> {
   return {
     hooksUrl: hooks.url,
     adminUrl: admin.url,
+    reload,
     stop: async () => {
       stopping = true
       log({ event: 'stopping' })
       clearInterval(refreshing)
+      clearInterval(reloading)
       await hooks.close(DRAIN_LIMIT_MS)
       diagnosis?.stop()
       await admin.close(0)

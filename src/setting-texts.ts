@@ -76,6 +76,12 @@ export function file(path: string): string {
   }
 }
 
+/** The path of a file that is read again later. Empty: not set. */
+export function readableFile(path: string): string {
+  file(path)
+  return path
+}
+
 /** Every file of a directory, by its name. Mounted secrets have links and directories that begin with a dot. */
 export function secretFiles(path: string): ReadonlyMap<string, Buffer> {
   if (path === '') return new Map()

@@ -43,6 +43,7 @@ function surface(
     refusals: 0,
   })
   const flows: Flows = {
+    allows: () => true,
     log,
     metrics,
     judge: {
@@ -122,6 +123,24 @@ test.each([
     )
   },
 )
+
+test('when it cannot be found out who calls, that is a failure and the call may be repeated', async () => {
+  const { events, log } = logBook()
+  const [hook] = okta.hooks({})
+  if (hook === undefined) throw new Error('no hook')
+  let unanswered = 0
+  const route = {
+    dialect: okta,
+    hook,
+    knows: () => Promise.reject(new Failure('unavailable', { detail: 'keys' })),
+    unanswered: () => void unanswered++,
+    answer: () => Promise.reject(new Error('asked')),
+  }
+  const request = requester(createHooksApp([route], { log, metrics: createMetrics() }))
+  expect((await request(hook.path, { method: hook.method })).status).toBe(503)
+  expect(unanswered).toBe(1)
+  expect(events).toMatchObject([{ event: 'failure', code: 'unavailable', detail: 'keys' }])
+})
 
 test.each([
   ['GET', '/'],

@@ -13,18 +13,30 @@ const allowed: Record<string, readonly string[]> = {
   'input.ts': [],
   'setting-texts.ts': [],
   'settings-reader.ts': ['setting-texts.ts'],
-  'config-dialects.ts': ['setting-texts.ts', 'settings-reader.ts', 'dialects'],
-  'config.ts': ['setting-texts.ts', 'settings-reader.ts', 'config-dialects.ts'],
+  'config-dialects.ts': ['setting-texts.ts', 'settings-reader.ts', 'callers', 'dialects'],
+  'config.ts': ['setting-texts.ts', 'settings-reader.ts', 'config-dialects.ts', 'callers', 'tls-files.ts'],
+  'tls-files.ts': ['errors.ts', 'log.ts'],
   'log.ts': ['domain.ts', 'errors.ts'],
   'metrics.ts': [],
-  'http.ts': ['setting-texts.ts', 'domain.ts', 'errors.ts'],
+  'http.ts': ['setting-texts.ts', 'domain.ts', 'errors.ts', 'tls-files.ts'],
+  callers: ['errors.ts', 'secrets.ts', 'setting-texts.ts'],
   lanes: [],
   hashes: ['domain.ts', 'errors.ts', 'lanes'],
-  dialects: ['domain.ts', 'errors.ts', 'secrets.ts'],
+  dialects: ['domain.ts', 'errors.ts'],
   db: ['domain.ts', 'errors.ts'],
   checker: ['domain.ts', 'errors.ts', 'hashes'],
   variants: ['domain.ts', 'errors.ts', 'hashes'],
-  hooks: ['domain.ts', 'errors.ts', 'input.ts', 'log.ts', 'metrics.ts', 'dialects', 'hashes', 'variants'],
+  hooks: [
+    'domain.ts',
+    'errors.ts',
+    'input.ts',
+    'log.ts',
+    'metrics.ts',
+    'callers',
+    'dialects',
+    'hashes',
+    'variants',
+  ],
   load: ['domain.ts', 'errors.ts', 'hashes'],
   analyze: ['domain.ts', 'errors.ts', 'hashes', 'checker'],
   'app.ts': ['errors.ts', 'log.ts', 'metrics.ts', 'dialects', 'hooks'],
@@ -36,6 +48,7 @@ const allowedTypes: Record<string, readonly string[]> = {
   load: ['db'],
   analyze: ['db'],
   hooks: ['http.ts'],
+  callers: ['http.ts'],
   'app.ts': ['http.ts'],
 }
 
@@ -66,7 +79,7 @@ test.each(files)('%s imports only what its room may know', (file) => {
     expect(typeOnly ? known : values, `${file} imports ${target}`).toContain(room(target))
 })
 
-test.each(['hashes', 'dialects'])('every file of %s is reached from its registry', (folder) => {
+test.each(['callers', 'hashes', 'dialects'])('every file of %s is reached from its registry', (folder) => {
   const reached = new Set<string>()
   const follow = (file: string) => {
     if (reached.has(file)) return
@@ -80,7 +93,9 @@ test.each(['hashes', 'dialects'])('every file of %s is reached from its registry
     'hashes/listed.ts',
     'hashes/recipes-file.ts',
     'hashes/candidates-file.ts',
-    'dialects/callers.ts',
+    'callers/addresses.ts',
+    'callers/check.ts',
+    'callers/subjects.ts',
   ]
   expect(others.filter((file) => !elsewhere.includes(file))).toEqual([])
 })

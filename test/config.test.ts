@@ -77,7 +77,45 @@ test('plain text is compared only when it is allowed, and the start warns of it'
 
 test('several secrets, so that one can be rotated', () => {
   const config = readConfig({ ...complete, OKTA_HOOK_SECRETS: 'Basic abc , Bearer def' })
-  expect(config.dialects.get('okta')?.secrets).toEqual(['Basic abc', 'Bearer def'])
+  expect(config.dialects.get('okta')?.callers.proofs).toEqual({ HOOK_SECRETS: ['Basic abc', 'Bearer def'] })
+})
+
+test.for([
+  { setting: 'OKTA_HOOK_SECRETS', weak: 'Bearer short', strong: SECRET },
+  { setting: 'OKTA_BASIC', weak: `${'u'.repeat(40)}:short`, strong: `u:${SECRET}` },
+  { setting: 'OKTA_HMAC_SECRETS', weak: `whsec_${btoa('short')}`, strong: `whsec_${btoa(SECRET)}` },
+])(
+  '$setting alone turns the dialect on, and is warned about where it is short',
+  ({ setting, weak, strong }) => {
+    const { OKTA_HOOK_SECRETS: _, ...rest } = complete
+    const warnings = (text: string) => {
+      const config = readConfig({ ...rest, [setting]: text })
+      expect([...config.dialects.keys()]).toEqual(['okta'])
+      expect(config.warnings.join()).not.toContain(text)
+      return config.warnings.filter((warning) => warning.startsWith(`${setting} holds`))
+    }
+    expect(warnings(weak)).toHaveLength(1)
+    expect(warnings(`${strong},${weak}`)).toHaveLength(1)
+    expect(warnings(strong)).toEqual([])
+  },
+)
+
+test.for([
+  { change: { OKTA_BASIC: 'canary' }, says: /OKTA_BASIC must be/ },
+  { change: { OKTA_HMAC_SECRETS: 'canary' }, says: /OKTA_HMAC_SECRETS must be/ },
+  { change: { OKTA_CLIENT_SUBJECTS: 'canary' }, says: /OKTA_CLIENT_SUBJECTS must be/ },
+  { change: { OKTA_CLIENT_SUBJECTS: 'cn:canary' }, says: /OKTA_CLIENT_SUBJECTS needs TLS_CLIENT_CA_FILE/ },
+  { change: { HOOKS_ALLOW: 'canary' }, says: /HOOKS_ALLOW must be/ },
+  { change: { TRUSTED_PROXY_HOPS: '-1' }, says: /TRUSTED_PROXY_HOPS must be/ },
+  { change: { TLS_CLIENT_CA_FILE: '/etc/hostname' }, says: /TLS_CLIENT_CA_FILE needs TLS_CERT_FILE/ },
+  {
+    change: { TLS_CERT_FILE: '/etc/hostname', TLS_KEY_FILE: '/etc/hostname' },
+    says: /TLS_CERT_FILE and the key .* cannot be used together/,
+  },
+])('what cannot prove anything stops the start: $says', ({ change, says }) => {
+  const message = complaint({ ...complete, ...change } as Record<string, string>)
+  expect(message).toMatch(says)
+  expect(message).not.toContain('canary')
 })
 
 test('one message lists everything that is wrong and repeats no value', () => {

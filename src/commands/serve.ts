@@ -21,6 +21,7 @@ Settings are environment variables: see docs/settings.md.`,
       const log = createLog(config.logLevel)
       endOnCrash(log)
       const service = await startService(config, log)
+      if (config.tls) process.on('SIGHUP', service.reload)
       await aborted(io.stop)
       await service.stop()
       return 0

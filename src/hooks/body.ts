@@ -3,7 +3,7 @@ import { Failure } from '../errors.ts'
 import type { Call } from '../http.ts'
 
 /** Bytes. A hook's request is a few KiB; a delivery of events some tens. */
-const LARGEST_BODY = 64 * 1024
+export const LARGEST_BODY = 64 * 1024
 
 /** Field names in a log line or an answer. */
 const MOST_FIELDS = 10

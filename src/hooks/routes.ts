@@ -1,4 +1,4 @@
-import { hasHeaderSecret } from '../dialects/callers.ts'
+import { type CallerPolicy, createCallerCheck } from '../callers/check.ts'
 import type {
   Asking,
   AttemptHook,
@@ -19,7 +19,7 @@ import { loggableId } from '../input.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 import { type AdmitDeps, admit } from './admit.ts'
-import { readBody } from './body.ts'
+import { LARGEST_BODY, readBody } from './body.ts'
 import { type ConfirmDeps, confirm } from './confirm.ts'
 import { type JudgeDeps, judge } from './judge.ts'
 import { createLimit, type LookupDeps, lookUp } from './lookup.ts'
@@ -29,12 +29,19 @@ import { released } from './released.ts'
 export interface HookRoute {
   readonly dialect: Dialect
   readonly hook: Hook
-  /** Whether the request comes from the provider. Asked before anything of the body is read. */
-  knows(header: (name: string) => string | undefined): boolean
+  /**
+   * Whether the request comes from the provider. Nothing of the body is read before, unless a signature over it may be
+   * the proof. Throws a Failure when that cannot be found out.
+   */
+  knows(call: Call): Promise<boolean>
+  /** A call that was known ended in a failure: the provider may repeat it. */
+  unanswered(call: Call): void
   answer(call: Call, deadline: number): Promise<Reply>
 }
 
 export interface Flows {
+  /** Whether calls may come from where this one comes. */
+  readonly allows: (call: Call) => boolean
   readonly judge: Omit<JudgeDeps, 'notice' | 'verifiedGraceMs'>
   /** How long a password that matched goes on matching where no provider confirms that it has one of its own. */
   readonly verifiedGraceMs: number
@@ -49,7 +56,7 @@ export interface Flows {
 
 /** What a setting says about a dialect. */
 export interface DialectPolicy {
-  readonly secrets: readonly string[]
+  readonly callers: CallerPolicy
   readonly registration: 'deny' | 'allow'
   readonly registrationAttributes: readonly string[]
   readonly lookup: boolean
@@ -75,13 +82,15 @@ export function hookRoutes(
     const policy = policies.get(dialect.name)
     if (policy === undefined) return []
     const desk: Desk = { ...flows, dialect, policy, limit: createLimit(policy.lookupsPerMinute) }
+    const { knows, unanswered } = createCallerCheck(policy.callers, flows.allows, LARGEST_BODY)
     return dialect
       .hooks(policy.own)
       .filter(({ flow }) => flow !== 'lookup' || policy.lookup)
       .map((hook) => ({
         dialect,
         hook,
-        knows: (header) => hasHeaderSecret(header, policy.secrets),
+        knows,
+        unanswered,
         answer: (call, deadline) => answer(hook, call, deadline, desk),
       }))
   })

@@ -15,6 +15,8 @@ function callOf(path: string, request: Request): Call {
     method: request.method,
     path,
     header: (name) => request.headers.get(name) ?? undefined,
+    remote: '127.0.0.1',
+    certificate: () => null,
     body: async (most) => {
       const bytes = Buffer.from(await request.arrayBuffer())
       if (bytes.length > most) throw new Failure('too-large')

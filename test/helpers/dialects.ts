@@ -9,7 +9,7 @@ export function policiesFor(
     Array.from(secrets, ([name, accepted]) => [
       name,
       {
-        secrets: accepted,
+        callers: { proofs: { HOOK_SECRETS: accepted }, subjects: [] },
         registration: 'deny',
         registrationAttributes: [],
         lookup: false,
