@@ -63,6 +63,8 @@ export interface RegistrationQuestion {
   readonly names: readonly { readonly field: string; readonly value: string }[]
   /** Attributes that the person has filled in: those are never replaced. */
   readonly given: readonly string[]
+  /** All that the person has filled in, for an answer that has to repeat it. */
+  readonly sent?: Readonly<Record<string, unknown>>
   readonly kind: 'new' | 'change'
   /** For a change: the login of the person whose profile it is. */
   readonly self: string | null
