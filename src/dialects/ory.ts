@@ -48,6 +48,8 @@ export const ory: Dialect = {
   // in front of the form has three tries to sit through.
   answerWithin: 10_000,
   confirms: false,
+  // Ory-Webhook-Trigger-ID.
+  oncePerRequest: true,
   settings,
   hooks: (own) => [passwordMigration(), registration(own)],
   failure,

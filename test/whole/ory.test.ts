@@ -88,6 +88,20 @@ test('after ten guesses the right password is refused as well, and the history h
   expect(history.slice(1).map(({ requestId }) => requestId)).toEqual(triggers.reverse())
 })
 
+test('the tries of one sign-in are one refusal', async () => {
+  const post = caller(service.hooksUrl, SECOND_SECRET)
+  const ask = async (trigger: string, password: string) => {
+    plant(password)
+    const body = { identifier: 'moved@example.org', password }
+    return (await post('/ory/password-migration', body, { 'ory-webhook-trigger-id': trigger })).status
+  }
+  for (let at = 0; at < 9; at++)
+    for (let tries = 0; tries < 3; tries++) expect(await ask(`trigger-${at}`, `guess no. ${at}`)).toBe(403)
+  expect(await ask('trigger-9', RIGHT)).toBe(200)
+  expect(await ask('trigger-10', 'the tenth guess')).toBe(403)
+  expect(await ask('trigger-11', RIGHT)).toBe(403)
+})
+
 test('a registration that is allowed gets what is on record, and keeps what was typed', async () => {
   expect(await kratos.register({ email: 'ann@example.org', name: { last: 'Lee' } })).toMatchObject({
     outcome: 'registered',
