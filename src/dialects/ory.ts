@@ -24,14 +24,14 @@ const settings = {
     default: 'email,username',
     purpose:
       'Comma-separated traits that hold a login or an e-mail address at a registration. `a.b` is the trait `b` inside `a`.',
-    fits: new RegExp(`^${PATH}(?:,${PATH})*$`),
+    fits: new RegExp(`^${PATH}(?:, *${PATH})*$`),
     expected: 'a comma-separated list of traits such as email,username,contact.email',
   },
   TRAIT_NAMES: {
     default: '',
     purpose:
       'Comma-separated CLAIM=TRAIT: under which trait a claim or attribute is added to a registration, as in `given_name=name.first`. The others keep their names.',
-    fits: new RegExp(`^(?:[\\w-]+=${PATH}(?:,[\\w-]+=${PATH})*)?$`),
+    fits: new RegExp(`^(?:[\\w-]+=${PATH}(?:, *[\\w-]+=${PATH})*)?$`),
     expected: 'a comma-separated list of CLAIM=TRAIT',
   },
 }
@@ -94,12 +94,9 @@ function answerAttempt(verdict: Verdict): Reply {
 
 /** What the documented Jsonnet sends: `{ traits: ctx.identity.traits, flow_id: ctx.flow.id }`. */
 function registration(own: OwnSettings): RegistrationHook {
-  const nameTraits = (own.NAME_TRAITS ?? settings.NAME_TRAITS.default).split(',')
+  const nameTraits = listOf(own.NAME_TRAITS ?? settings.NAME_TRAITS.default)
   const traitNames: ClaimNames = Object.fromEntries(
-    (own.TRAIT_NAMES ?? '')
-      .split(',')
-      .filter((pair) => pair !== '')
-      .map((pair) => pair.split('=')),
+    listOf(own.TRAIT_NAMES ?? settings.TRAIT_NAMES.default).map((pair) => pair.split('=')),
   )
   const envelope = z.object({
     traits: z.record(z.string(), z.unknown()),
@@ -123,6 +120,10 @@ function registration(own: OwnSettings): RegistrationHook {
     complete: (question, line) => ({ ...question, requestId: triggerId(line) ?? question.requestId }),
     answer: (admission, { sent = {} }) => answerRegistration(admission, sent, traitNames, nameTraits),
   }
+}
+
+function listOf(text: string): string[] {
+  return text === '' ? [] : text.split(/, */)
 }
 
 function answerRegistration(

@@ -83,7 +83,7 @@ describe('registration', () => {
     { title: 'an e-mail that is no text', traits: { email: ['a@b'] }, fields: [] },
     {
       title: 'traits of other names',
-      own: { NAME_TRAITS: 'contact.email,login' },
+      own: { NAME_TRAITS: 'contact.email, login' },
       traits: { email: 'x', login: 'l', contact: { email: 'c@d' } },
       fields: ['contact.email', 'login'],
     },
@@ -134,7 +134,7 @@ describe('registration', () => {
     },
     {
       title: 'a trait inside another',
-      own: { TRAIT_NAMES: 'given_name=name.first,family_name=name.last' },
+      own: { TRAIT_NAMES: 'given_name=name.first, family_name=name.last' },
       traits: { email: 'a@b', name: { first: 'Ann' } },
       attributes: { given_name: 'Anna', family_name: 'Lee' },
       added: { email: 'a@b', name: { first: 'Ann', last: 'Lee' } },
@@ -248,3 +248,16 @@ function shapeOf(value: unknown): unknown {
     Object.entries(value).map(([name, inner]) => [name, name === 'context' ? 'object' : shapeOf(inner)]),
   )
 }
+
+test.each([
+  { name: 'NAME_TRAITS', fitting: ['email', 'a.b, c-d,e_f'], others: ['', 'a,', 'a..b', '.a', 'a b', '#/a'] },
+  {
+    name: 'TRAIT_NAMES',
+    fitting: ['', 'a=b', 'a=b.c, d=e'],
+    others: ['a', 'a=', '=b', 'a=b,', 'a=b=c', 'a.b=c'],
+  },
+])('what $name may be', ({ name, fitting, others }) => {
+  const fits = ory.settings?.[name]?.fits
+  expect(fitting.filter((text) => !fits?.test(text))).toEqual([])
+  expect(others.filter((text) => fits?.test(text))).toEqual([])
+})
