@@ -148,7 +148,10 @@ end $$;
 -- differs from the proposed one in one case: too many refusals for one subject within the window turn any verdict into
 -- `throttled`. That is decided here, under the row's lock, so that it holds across processes. A match moves the ledger
 -- to `verified`.
--- One outcome: {dialect, hook, name, user_id, cohort, scheme, usable, verdict, millis, request_id}.
+-- Where `once_per_request`, a provider that has lost an answer asks again under the same request id, up to three times in
+-- all: a refusal that is among the last 20 outcomes of its subject is not counted a second and a third time. Never more,
+-- whoever makes the ids.
+-- One outcome: {dialect, hook, name, user_id, cohort, scheme, usable, verdict, millis, request_id, once_per_request}.
 create function carryover.record_outcomes(proposed jsonb, refusal_limit int, refusal_window interval)
 returns jsonb
 language plpgsql volatile security definer
@@ -175,13 +178,36 @@ begin
     raise exception 'at most 100 outcomes at once' using errcode = 'program_limit_exceeded';
   end if;
 
-  with outcome as materialized (
+  with read as (
+    select o.*, o.verdict in ('mismatch', 'unknown-login', 'disabled', 'unusable-hash', 'migrated') as refusal
+    from rows from (jsonb_to_recordset(proposed)
+      as (dialect text, hook text, user_id text, name text, cohort text, verdict text, request_id text,
+        once_per_request boolean))
+      with ordinality o (dialect, hook, user_id, name, cohort, verdict, request_id, once_per_request, place)
+  ),
+  outcome as materialized (
     select o.place, o.verdict, o.user_id, o.cohort is not null as listable,
-      o.verdict in ('mismatch', 'unknown-login', 'disabled', 'unusable-hash', 'migrated') as refused,
-      case when o.verdict in ('match', 'mismatch', 'unknown-login', 'disabled', 'unusable-hash', 'migrated')
+      o.refusal and not before.counted as refused,
+      case when o.refusal or o.verdict = 'match'
         then carryover.refusal_subject(o.user_id, o.name, (select login_key from carryover.installation where one)) end as subject
-    from rows from (jsonb_to_recordset(proposed) as (user_id text, name text, cohort text, verdict text))
-      with ordinality o (user_id, name, cohort, verdict, place)
+    from read o cross join lateral (
+      select count(*) between 1 and 2 as counted from (
+        (
+          select p.* from carryover.outcomes p
+          where o.refusal and o.once_per_request and p.user_id = o.user_id
+          order by p.id desc limit 20
+        )
+        union all
+        (
+          select p.* from carryover.outcomes p
+          where o.refusal and o.once_per_request and o.user_id is null
+            and p.login_digest = carryover.name_digest(o.name, (select login_key from carryover.installation where one))
+          order by p.id desc limit 20
+        )
+      ) p
+      where p.request_id = o.request_id and p.dialect = o.dialect and p.hook = o.hook and p.at > ended_before
+        and p.verdict in ('mismatch', 'unknown-login', 'disabled', 'unusable-hash', 'migrated')
+    ) before
   ),
   -- Counted first: the upsert waits for others that refuse the same subject, and returns what is true after them.
   counted as (

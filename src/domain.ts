@@ -60,6 +60,8 @@ export interface Attempt {
   readonly password: string
   /** The caller's own id of the request, for correlation. */
   readonly requestId: string | null
+  /** The id is the same for every try of one sign-in, which is one refusal then. */
+  readonly oncePerRequest?: boolean
   /** Moment on the monotonic clock (`performance.now()`) after which nobody listens for the answer. */
   readonly deadline: number
   readonly caller?: Caller

@@ -303,6 +303,7 @@ function verdictOutcome({ attempt, name, user, classified, verdict, millis }: Ve
     verdict: verdict.kind,
     millis,
     request_id: attempt.requestId,
+    once_per_request: attempt.oncePerRequest === true,
   }
 }
 

@@ -15,6 +15,8 @@ export interface ProposedOutcome {
   readonly verdict: VerdictKind | 'allowed' | 'denied' | 'found' | 'not-found'
   readonly millis: number
   readonly request_id: string | null
+  /** The same request asked again is not another refusal. */
+  readonly once_per_request?: boolean
 }
 
 /**

@@ -63,6 +63,8 @@ export interface RegistrationQuestion {
   readonly names: readonly { readonly field: string; readonly value: string }[]
   /** Attributes that the person has filled in: those are never replaced. */
   readonly given: readonly string[]
+  /** All that the person has filled in, for an answer that has to repeat it. */
+  readonly sent?: Readonly<Record<string, unknown>>
   readonly kind: 'new' | 'change'
   /** For a change: the login of the person whose profile it is. */
   readonly self: string | null
@@ -117,6 +119,11 @@ export interface Dialect {
   readonly settings?: Readonly<Record<string, DialectSetting>>
   /** Whether the provider tells when it has stored a password. Otherwise a match is all that we hear. */
   readonly confirms: boolean
+  /**
+   * Whether the request id of an attempt is made by the provider, new for every sign-in and the same for all tries of it. A
+   * refusal that is asked for again then counts once.
+   */
+  readonly oncePerRequest?: boolean
   hooks(own: OwnSettings): readonly Hook[]
   /**
    * How a failure is phrased, because 401, 404 and 503 mean different things to different providers. `hook` is null for a

@@ -1,5 +1,7 @@
 import type { Dialect } from './dialect.ts'
+import { keycloak } from './keycloak.ts'
 import { okta } from './okta.ts'
+import { ory } from './ory.ts'
 
 /** Every identity provider that can ask. */
-export const dialects: readonly Dialect[] = [okta]
+export const dialects: readonly Dialect[] = [okta, ory, keycloak]

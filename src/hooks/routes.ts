@@ -131,6 +131,7 @@ async function answerAttempt(hook: AttemptHook, call: Call, deadline: number, de
     login,
     password,
     requestId,
+    oncePerRequest: dialect.oncePerRequest === true,
     dialect: dialect.name,
     hook: hook.name,
     deadline,

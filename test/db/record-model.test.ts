@@ -16,6 +16,9 @@ interface Listed {
 type Verdict = ProposedOutcome['verdict']
 
 const LIMIT = 4
+/** Outcomes of a subject among which a request is looked for, and how often it may be repeated without being counted. */
+const LAST = 20
+const FREE = 2
 const REFUSALS: readonly Verdict[] = ['mismatch', 'unknown-login', 'disabled', 'unusable-hash', 'migrated']
 
 let db: TestDatabase
@@ -39,13 +42,22 @@ afterAll(async () => {
 function model(ledger: Map<string, Listed>) {
   const refusals = new Map<string, number>()
   const recorded: { user: string | null; verdict: string; request: string | null }[] = []
+  const histories = new Map<string, { verdict: Verdict; request: string | null }[]>()
+  const subjectOf = ({ user_id, name }: ProposedOutcome) => user_id ?? `login ${name?.trim().toLowerCase()}`
 
-  const judge = (outcome: ProposedOutcome): Verdict => {
+  const isRepeated = (outcome: ProposedOutcome): boolean => {
+    const last = (histories.get(subjectOf(outcome)) ?? []).slice(-LAST)
+    const same = last.filter(
+      ({ verdict, request }) => request === outcome.request_id && REFUSALS.includes(verdict),
+    )
+    const told = outcome.once_per_request === true && outcome.request_id !== null
+    return told && same.length >= 1 && same.length <= FREE
+  }
+  const judge = (outcome: ProposedOutcome, repeated: boolean): Verdict => {
     const refused = REFUSALS.includes(outcome.verdict)
     if (!refused && outcome.verdict !== 'match') return outcome.verdict
-    const subject = outcome.user_id ?? `login ${outcome.name?.trim().toLowerCase()}`
-    const before = refusals.get(subject) ?? 0
-    if (refused) refusals.set(subject, before + 1)
+    const before = refusals.get(subjectOf(outcome)) ?? 0
+    if (refused && !repeated) refusals.set(subjectOf(outcome), before + 1)
     return before >= LIMIT ? 'throttled' : outcome.verdict
   }
   const list = ({ user_id, cohort, scheme, usable }: ProposedOutcome) => {
@@ -59,14 +71,18 @@ function model(ledger: Map<string, Listed>) {
   return {
     refusals,
     recorded,
-    record: (batch: readonly ProposedOutcome[]): Verdict[] =>
-      batch.map((outcome) => {
-        const verdict = judge(outcome)
+    record: (batch: readonly ProposedOutcome[]): Verdict[] => {
+      const repeated = batch.map(isRepeated)
+      return batch.map((outcome, place) => {
+        const verdict = judge(outcome, repeated[place] ?? false)
         list(outcome)
         if (verdict === 'match') verify(outcome.user_id)
         recorded.push({ user: outcome.user_id, verdict, request: outcome.request_id })
+        const history = histories.get(subjectOf(outcome)) ?? []
+        histories.set(subjectOf(outcome), [...history, { verdict, request: outcome.request_id }])
         return verdict
-      }),
+      })
+    },
   }
 }
 
@@ -97,7 +113,9 @@ function batchOf(roll: (sides: number) => number, round: number): ProposedOutcom
       hook: 'h',
       name: null,
       millis: place,
-      request_id: `r${round}-${place}`,
+      // Many are asked again, in the same batch or in one of the next.
+      request_id: roll(3) === 0 ? null : `r${Math.floor(round / 8)}-${roll(2) === 0 ? roll(3) : place}`,
+      once_per_request: roll(4) > 0,
     }
     const user = userOf(roll(users))
     switch (kind < 4 ? kind : roll(4)) {
@@ -204,12 +222,14 @@ test('a plan that was made while the tables were empty still looks up by index w
   await emptyTables()
   await db.owner.query('vacuum analyze carryover.users, carryover.refusals, legacy.users')
   const proposed = JSON.stringify(
-    (['match', 'mismatch', 'match', 'match'] as const).map((verdict, at) => ({
+    (['match', 'mismatch', 'match', 'match', 'unknown-login'] as const).map((verdict, at) => ({
       dialect: 'okta',
       hook: 'h',
-      ...userOf(19_998 + at),
+      ...(verdict === 'unknown-login' ? { ...nobody, name: 'x' } : userOf(19_998 + at)),
       verdict,
       millis: 1,
+      request_id: 'r',
+      once_per_request: true,
     })),
   )
   const use = async () => {
@@ -224,12 +244,16 @@ test('a plan that was made while the tables were empty still looks up by index w
   await db.owner.query(`
     insert into legacy.users (id, login, email) select 'u' || n, 'u' || n, 'e' || n from generate_series(1, 20000) n;
     insert into carryover.users (user_id, cohort, scheme, usable) select 'u' || n, 'retail', 'bcrypt', true from generate_series(1, 20000) n;
-    insert into carryover.refusals select 'user:u' || n, now(), 1 from generate_series(1, 20000) n`)
+    insert into carryover.refusals select 'user:u' || n, now(), 1 from generate_series(1, 20000) n;
+    insert into carryover.outcomes (dialect, hook, user_id, login_digest, verdict, millis, request_id)
+      select 'okta', 'h', case when n % 2 = 0 then 'u' || n end, case when n % 2 = 1 then sha256(n::text::bytea) end, 'mismatch', 1, 'r'
+      from generate_series(1, 40000) n`)
   const rowsRead = async () =>
     (
       await db.owner.query(
         `select sum(seq_tup_read + idx_tup_fetch)::int as read from pg_stat_xact_user_tables
-        where relid in ('legacy.users'::regclass, 'carryover.users'::regclass, 'carryover.refusals'::regclass)`,
+        where relid in ('legacy.users'::regclass, 'carryover.users'::regclass, 'carryover.refusals'::regclass,
+          'carryover.outcomes'::regclass)`,
       )
     ).rows[0].read
   await db.owner.query('begin')

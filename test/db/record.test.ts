@@ -210,6 +210,71 @@ describe('recording', () => {
     ])
   })
 
+  const refusals = async () =>
+    (await db.owner.query('select sum(refusals)::int as counted from carryover.refusals')).rows[0].counted
+
+  const once = { request_id: 'same', once_per_request: true }
+
+  test.each([
+    { title: 'a user', one: {} },
+    {
+      title: 'an unknown login',
+      one: { user_id: null, cohort: null, scheme: null, name: 'zoe', verdict: 'unknown-login' as const },
+    },
+  ])('a request that is repeated twice is one refusal of $title, but four are two', async ({ one }) => {
+    const record = recorder()
+    const counted: number[] = []
+    for (let at = 0; at < 5; at++) {
+      await record(outcome({ ...one, ...once }), later())
+      counted.push(await refusals())
+    }
+    expect(counted).toEqual([1, 1, 1, 2, 3])
+    expect((await db.owner.query('select from carryover.outcomes')).rowCount).toBe(5)
+  })
+
+  test.each([
+    { title: 'another request', change: { request_id: 'other' } },
+    { title: 'a provider whose ids may mean anything', change: { once_per_request: false } },
+    { title: 'another dialect', change: { dialect: 'other' } },
+    { title: 'another hook', change: { hook: 'other' } },
+    { title: 'another user', change: { user_id: '2' } },
+  ])('$title counts again', async ({ change }) => {
+    const record = recorder()
+    const one = outcome(once)
+    await record(one, later())
+    await record({ ...one, ...change }, later())
+    expect(await refusals()).toBe(2)
+  })
+
+  test('without a request id every refusal counts', async () => {
+    const record = recorder()
+    for (let at = 0; at < 2; at++) await record(outcome({ ...once, request_id: null }), later())
+    expect(await refusals()).toBe(2)
+  })
+
+  test('a match does not make a refusal of the same request free', async () => {
+    const record = recorder()
+    await record(outcome({ ...once, verdict: 'match' }), later())
+    await record(outcome(once), later())
+    expect(await refusals()).toBe(1)
+  })
+
+  test('a repeated request is throttled like any other', async () => {
+    const record = recorder(2)
+    const last = outcome(once)
+    await record(outcome(), later())
+    expect(await record(last, later())).toBe('mismatch')
+    expect(await record({ ...last, verdict: 'match' }, later())).toBe('throttled')
+    expect(await record(last, later())).toBe('throttled')
+    expect(await refusals()).toBe(2)
+  })
+
+  test('100 at once under one request id are 100 refusals', async () => {
+    const record = recorder(10)
+    const given = await Promise.all(Array.from({ length: 100 }, () => record(outcome(once), later())))
+    expect(given.filter((verdict) => verdict === 'mismatch')).toHaveLength(10)
+  })
+
   test('the window ends by itself, and what is over is swept with the next refusal', async () => {
     const record = recorder(1, 60)
     await record(outcome(), later())
