@@ -80,7 +80,9 @@ afterAll(async () => {
   await db.drop()
 })
 
-const requests = readdirSync(FIXTURES).filter((name) => name.includes('.request.') && name.endsWith('.json'))
+const requests = readdirSync(FIXTURES).filter(
+  (name) => name.startsWith('okta.') && name.includes('.request.') && name.endsWith('.json'),
+)
 
 test.each(requests)('plays %s', async (name) => {
   const body = readFileSync(new URL(name, FIXTURES), 'utf8')
