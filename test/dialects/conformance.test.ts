@@ -66,9 +66,11 @@ function parsed(text: string): unknown {
   }
 }
 
+const letIn: HookRoute['knows'] = () => true
+
 /** Callers are let in, and get this answer. */
 const answering = (answer: (route: HookRoute) => Promise<Reply>): Routes => {
-  return (route) => ({ ...route, knows: () => true, answer: () => answer(route) })
+  return (route) => ({ ...route, knows: letIn, answer: () => answer(route) })
 }
 
 /** Every caller who is let in is told yes, so that whoever gets through by mistake shows. */
@@ -137,7 +139,7 @@ describe.each(dialects)('$name', (dialect) => {
   test('what is not answered in time is no yes on any hook', async () => {
     const hanging: Routes = (route) => ({
       ...route,
-      knows: () => true,
+      knows: letIn,
       hook: { ...route.hook, answerWithin: 1 },
       answer: () => new Promise(() => {}),
     })
@@ -153,7 +155,7 @@ describe.each(dialects)('$name', (dialect) => {
   })
 
   test('no other path and no other method leads to a yes, or to any success', async () => {
-    const { ask } = surface(dialect, (route) => ({ ...sayingYes(route), knows: () => true }))
+    const { ask } = surface(dialect, (route) => ({ ...sayingYes(route), knows: letIn }))
     for (const [method, path] of elsewhere(dialect)) {
       const { status, body } = await ask(method, path)
       expect([method, path, status >= 400, isYes(status, body)]).toEqual([method, path, true, false])
