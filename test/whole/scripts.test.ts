@@ -187,6 +187,17 @@ describe('what a yes brings', () => {
   })
 })
 
+test.each([
+  { name: 'cognito user migration', sample: 'cognito.user-migration.return', part: 'response' },
+  { name: 'onelogin user migration', sample: 'onelogin.user-migration.return.success', part: 'user' },
+] as const)('$name says nothing that is not documented', async ({ name, sample, part }) => {
+  const file = new URL(`../dialects/fixtures/${sample}.json`, import.meta.url)
+  const documented = JSON.parse(readFileSync(file, 'utf8'))
+  const told = result(await withPassword[name](configured, ANN, RIGHT)) as Record<string, object>
+  expect(Object.keys(documented)).toEqual(expect.arrayContaining(Object.keys(told)))
+  expect(Object.keys(documented[part])).toEqual(expect.arrayContaining(Object.keys(told[part] ?? {})))
+})
+
 describe('without a password', () => {
   test.each([
     { name: 'auth0 get user', login: NOBODY, outcome: 'no' },
