@@ -15,11 +15,11 @@ interface Surroundings {
 export function createHooksApp(routes: readonly HookRoute[], { log, metrics }: Surroundings): Handler {
   const router = new RegExpRouter<HookRoute>()
   const pace = { lastAnswer: Number.NEGATIVE_INFINITY }
-  const spoken = new Map(routes.map(({ dialect }) => [dialect.name, dialect]))
+  const spoken = new Map(routes.map(({ dialect, hook }) => [firstSegment(hook.path), dialect]))
   for (const route of routes) router.add(route.hook.method, route.hook.path, route)
-  /** Below the path of a dialect in its own words; elsewhere the same bytes for every path and every method. */
+  /** Where a path begins like one of a dialect's, in its words; elsewhere the same bytes for every path and every method. */
   const notFound = (path: string): Answer => {
-    const dialect = spoken.get(path.split('/')[1] ?? '')
+    const dialect = spoken.get(firstSegment(path))
     return dialect ? answerOf(dialect.failure(new Failure('not-found'), null)) : NOT_FOUND
   }
   const answerTo = async (call: Call): Promise<Answer> => {
@@ -59,7 +59,7 @@ async function answered(
   { log, metrics }: Surroundings,
 ): Promise<Answer | typeof REFUSED> {
   const { dialect, hook } = route
-  const deadline = started + dialect.answerWithin
+  const deadline = started + (hook.answerWithin ?? dialect.answerWithin)
   try {
     const work = async () => ((await route.knows(call)) ? route.answer(call, deadline) : REFUSED)
     const reply = await within(deadline, work(), () => tooLate(pace.lastAnswer, 'deadline'))
@@ -101,6 +101,10 @@ async function within<Value>(deadline: number, work: Promise<Value>, failure: ()
 
 /** Whoever calls is not known. */
 const REFUSED = Symbol('refused')
+
+function firstSegment(path: string): string {
+  return path.split('/', 2)[1] ?? ''
+}
 
 const CLOSE = { connection: 'close' }
 const COMMON_HEADERS = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' }

@@ -1,3 +1,5 @@
+import type { LegacyUser } from '../domain.ts'
+
 /**
  * Names that providers give to the OpenID Connect standard claims (OpenID Connect Core 1.0, section 5.1).
  * A claim that is not in a provider's table, and every attribute of the old system's own, keeps its name.
@@ -18,6 +20,22 @@ export function translateClaims(
     .map(([claim, value]) => [Object.hasOwn(names, claim) ? names[claim] : claim, value] as const)
     .filter(([name, value]) => name !== undefined && value !== null && value !== '' && !given.includes(name))
   return Object.fromEntries(entries)
+}
+
+/** The user's e-mail address. Where the old system has no column for it, a login may be one. */
+export function emailOf({ login, email }: LegacyUser): string | null {
+  return email ?? (login.includes('@') ? login : null)
+}
+
+/** Whether the old system had proved that address: the claim may be about another one. */
+export function emailVerified(user: LegacyUser): boolean {
+  const email = emailOf(user)
+  const { email: claimed = email, email_verified: verified } = user.profile
+  return verified === true && email !== null && typeof claimed === 'string' && same(claimed, email)
+}
+
+function same(one: string, other: string): boolean {
+  return one.trim().toLowerCase() === other.trim().toLowerCase()
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

@@ -14,6 +14,8 @@ export interface Route {
   readonly method: 'GET' | 'POST'
   /** A final `*` stands for the rest of the path, whatever it is. */
   readonly path: `/${string}`
+  /** Milliseconds, where this hook has another time to answer than the others of its dialect. */
+  readonly answerWithin?: number
 }
 
 /** What there is of a request besides its body. */
@@ -108,7 +110,7 @@ export type OwnSettings = Readonly<Record<string, string>>
 
 /** How one identity provider talks to us. It translates and nothing else. */
 export interface Dialect {
-  /** The path's first segment, the setting's prefix and the metric label. */
+  /** The prefix of its settings and the metric label. */
   readonly name: string
   /** The provider's name as people write it. */
   readonly title: string
@@ -127,7 +129,7 @@ export interface Dialect {
   hooks(own: OwnSettings): readonly Hook[]
   /**
    * How a failure is phrased, because 401, 404 and 503 mean different things to different providers. `hook` is null for a
-   * path below the dialect's that no hook has.
+   * path that no hook has and that begins like one of the dialect's.
    */
   failure(failure: Failure, hook: Hook | null): Reply
 }

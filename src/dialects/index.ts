@@ -1,7 +1,9 @@
 import type { Dialect } from './dialect.ts'
+import { fusionauth } from './fusionauth.ts'
+import { generic } from './generic.ts'
 import { keycloak } from './keycloak.ts'
 import { okta } from './okta.ts'
 import { ory } from './ory.ts'
 
 /** Every identity provider that can ask. */
-export const dialects: readonly Dialect[] = [okta, ory, keycloak]
+export const dialects: readonly Dialect[] = [okta, ory, keycloak, fusionauth, generic]
