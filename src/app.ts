@@ -27,7 +27,9 @@ export function createHooksApp(routes: readonly HookRoute[], { log, metrics }: S
     const route = router.match(call.method, call.path)[0][0]?.[0]
     if (route === undefined) return notFound(call.path)
     const { dialect, hook } = route
-    if (!route.knows(call.header)) {
+    const known = await knows(route, call, started, { log, metrics })
+    if (typeof known !== 'boolean') return known
+    if (!known) {
       metrics.callersRefused.inc({ listener: 'hooks' })
       log({ event: 'caller-refused', dialect: dialect.name, hook: hook.name })
       // Before anything of the body is read, so the connection is of no further use.
@@ -51,14 +53,29 @@ export function createHooksApp(routes: readonly HookRoute[], { log, metrics }: S
   }
 }
 
+/** Where it cannot be found out who calls, the answer that says so. */
+async function knows(
+  route: HookRoute,
+  { header }: Call,
+  started: number,
+  surroundings: Surroundings,
+): Promise<boolean | Answer> {
+  try {
+    return await route.knows(header)
+  } catch (error) {
+    // The body was not read.
+    return answerOf(failed(route, error, started, surroundings).reply, CLOSE)
+  }
+}
+
 async function answered(
   route: HookRoute,
   call: Call,
   started: number,
   pace: { lastAnswer: number },
-  { log, metrics }: Surroundings,
+  surroundings: Surroundings,
 ): Promise<Answer> {
-  const { dialect, hook } = route
+  const { dialect } = route
   const deadline = started + dialect.answerWithin
   try {
     const reply = await within(deadline, route.answer(call, deadline), () =>
@@ -67,22 +84,32 @@ async function answered(
     pace.lastAnswer = performance.now()
     return answerOf(reply)
   } catch (error) {
-    const failure = error instanceof Failure ? error : new Failure('internal', { detail: errorCode(error) })
-    const reply = dialect.failure(failure, hook)
-    metrics.failures.inc({ dialect: dialect.name, hook: hook.name, code: failure.code })
-    log({
-      event: 'failure',
-      dialect: dialect.name,
-      hook: hook.name,
-      status: reply.status,
-      code: failure.code,
-      detail: failure.detail ?? null,
-      fields: failure.fields,
-      millis: Math.round(performance.now() - started),
-    })
+    const { failure, reply } = failed(route, error, started, surroundings)
     // What is left of a body that was not read to its end is not read for the next request either.
     return answerOf(reply, failure.status === 413 || failure.status === 415 ? CLOSE : {})
   }
+}
+
+function failed(
+  { dialect, hook }: HookRoute,
+  error: unknown,
+  started: number,
+  { log, metrics }: Surroundings,
+): { failure: Failure; reply: Reply } {
+  const failure = error instanceof Failure ? error : new Failure('internal', { detail: errorCode(error) })
+  const reply = dialect.failure(failure, hook)
+  metrics.failures.inc({ dialect: dialect.name, hook: hook.name, code: failure.code })
+  log({
+    event: 'failure',
+    dialect: dialect.name,
+    hook: hook.name,
+    status: reply.status,
+    code: failure.code,
+    detail: failure.detail ?? null,
+    fields: failure.fields,
+    millis: Math.round(performance.now() - started),
+  })
+  return { failure, reply }
 }
 
 /** Nothing is answered late: a failure in time lets the provider act. */

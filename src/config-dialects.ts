@@ -5,7 +5,7 @@ import type { Setting, SettingsReader, Table } from './settings-reader.ts'
 
 /** What one dialect is configured with. */
 export interface DialectConfig {
-  /** Complete values of the Authorization header. Several at once, so that one can be replaced. */
+  /** Complete values of the Authorization header. Several at once, so that one can be replaced. None: see TokenCaller. */
   readonly secrets: readonly string[]
   readonly registration: 'deny' | 'allow'
   /** Claims and attributes that may be added to a registration that is allowed. */
@@ -29,12 +29,13 @@ function settingsOf(dialect: Dialect): Table {
   const hooks = dialect.hooks(defaultsOf(dialect))
   const registers = hooks.some(({ flow }) => flow === 'registration')
   const looksUp = hooks.some((hook) => hook.flow === 'lookup' || (hook.flow === 'attempt' && hook.found))
-  const table: Record<string, Setting<unknown>> = {
-    [`${prefix}_HOOK_SECRETS`]: {
+  const table: Record<string, Setting<unknown>> = {}
+  if (dialect.caller === undefined) {
+    table[`${prefix}_HOOK_SECRETS`] = {
       read: list(1),
       secret: true,
       purpose: `Comma-separated; each is the complete value of the Authorization header that ${dialect.title} is configured to send. Several at once, so that one can be rotated. Without it there are no routes of this dialect.`,
-    },
+    }
   }
   if (registers) {
     table[`${prefix}_REGISTRATION`] = {
@@ -76,13 +77,15 @@ function settingsOf(dialect: Dialect): Table {
       read: fitting(setting),
       default: setting.default,
       purpose: setting.purpose,
+      ...(setting.secret && { secret: true }),
     }
   return table
 }
 
 function fitting({ fits, expected }: DialectSetting): (text: string) => string {
   return (text) => {
-    if (fits && !fits.test(text)) throw new Misfit(expected ?? 'of another form')
+    if (fits && !(typeof fits === 'function' ? fits(text) : fits.test(text)))
+      throw new Misfit(expected ?? 'of another form')
     return text
   }
 }
@@ -91,7 +94,7 @@ function defaultsOf({ settings = {} }: Dialect): OwnSettings {
   return Object.fromEntries(Object.entries(settings).map(([name, setting]) => [name, setting.default]))
 }
 
-/** Those that have a secret. Tells the reader when there is none. */
+/** Those whose callers can prove themselves. Tells the reader when there is none. */
 export function readDialects(reader: SettingsReader<Table>): ReadonlyMap<string, DialectConfig> {
   const found = new Map<string, DialectConfig>()
   for (const dialect of dialects) {
@@ -111,7 +114,7 @@ export function readDialects(reader: SettingsReader<Table>): ReadonlyMap<string,
       attributes: read<readonly string[]>('ATTRIBUTES', []),
       own: Object.fromEntries(names.map((name) => [name, read(name, '')])),
     }
-    if (secrets.length > 0) found.set(dialect.name, config)
+    if (isOn(dialect, config, reader)) found.set(dialect.name, config)
     if (secrets.some((secret) => secret.length < SHORT_SECRET))
       reader.warnings.push(`${prefix}_HOOK_SECRETS holds a value shorter than ${SHORT_SECRET} characters`)
   }
@@ -119,4 +122,20 @@ export function readDialects(reader: SettingsReader<Table>): ReadonlyMap<string,
   if (found.size === 0)
     reader.problem(every[0] ?? '', 'is missing, and no other identity provider is configured')
   return found
+}
+
+/** Whether the dialect has what its callers prove themselves with. Tells the reader of what is set by halves. */
+function isOn(
+  { name, caller }: Dialect,
+  { secrets, own }: DialectConfig,
+  reader: SettingsReader<Table>,
+): boolean {
+  if (caller === undefined) return secrets.length > 0
+  const missing = caller.needs.filter((group) => group.every((setting) => !own[setting]))
+  const begun = missing.length < caller.needs.length
+  for (const group of begun ? missing : []) {
+    const [first, ...others] = group.map((setting) => `${name.toUpperCase()}_${setting}`)
+    reader.problem(first ?? '', ['is missing', ...others].join(', and so is '))
+  }
+  return missing.length === 0
 }

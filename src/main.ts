@@ -1,5 +1,6 @@
 import { createAdminApp } from './admin/app.ts'
 import { createHooksApp } from './app.ts'
+import { type BearerCheck, createBearerCheck } from './callers/bearer.ts'
 import { type CheckerEvents, createChecker } from './checker/checker.ts'
 import type { Config, DatabaseAccount } from './config.ts'
 import { type Database, openDatabase } from './db/client.ts'
@@ -95,9 +96,18 @@ export async function startService(config: Config, log: Log): Promise<Service> {
     }
   }
   const diagnosis = diagnosisOf(config, context, metrics)
+  const bearers: BearerCheck[] = []
   const routes = hookRoutes(dialects, config.dialects, {
     log,
     metrics,
+    bearer: (dialect, trust) => {
+      const bearer = createBearerCheck({
+        ...trust,
+        failed: (code) => log({ event: 'caller-keys-lost', dialect, code }),
+      })
+      bearers.push(bearer)
+      return bearer
+    },
     ...(diagnosis && { mismatched: diagnosis.mismatched }),
     judge: {
       find,
@@ -144,6 +154,9 @@ export async function startService(config: Config, log: Log): Promise<Service> {
         ),
     },
   })
+
+  // An issuer that is down does not keep the other providers from being answered.
+  await Promise.allSettled(bearers.map(({ warm }) => warm()))
 
   let stopping = false
   const bound: Listener[] = []
@@ -199,6 +212,7 @@ export async function startService(config: Config, log: Log): Promise<Service> {
       log({ event: 'stopping' })
       clearInterval(refreshing)
       await hooks.close(DRAIN_LIMIT_MS)
+      for (const { stop } of bearers) stop()
       diagnosis?.stop()
       await admin.close(0)
       await endAll()

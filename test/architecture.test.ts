@@ -13,6 +13,7 @@ const allowed: Record<string, readonly string[]> = {
   'input.ts': [],
   'setting-texts.ts': [],
   'settings-reader.ts': ['setting-texts.ts'],
+  callers: ['errors.ts'],
   'config-dialects.ts': ['setting-texts.ts', 'settings-reader.ts', 'dialects'],
   'config.ts': ['setting-texts.ts', 'settings-reader.ts', 'config-dialects.ts'],
   'log.ts': ['domain.ts', 'errors.ts'],
@@ -20,11 +21,21 @@ const allowed: Record<string, readonly string[]> = {
   'http.ts': ['setting-texts.ts', 'domain.ts', 'errors.ts'],
   lanes: [],
   hashes: ['domain.ts', 'errors.ts', 'lanes'],
-  dialects: ['domain.ts', 'errors.ts', 'secrets.ts'],
+  dialects: ['domain.ts', 'errors.ts', 'secrets.ts', 'callers'],
   db: ['domain.ts', 'errors.ts'],
   checker: ['domain.ts', 'errors.ts', 'hashes'],
   variants: ['domain.ts', 'errors.ts', 'hashes'],
-  hooks: ['domain.ts', 'errors.ts', 'input.ts', 'log.ts', 'metrics.ts', 'dialects', 'hashes', 'variants'],
+  hooks: [
+    'domain.ts',
+    'errors.ts',
+    'input.ts',
+    'log.ts',
+    'metrics.ts',
+    'callers',
+    'dialects',
+    'hashes',
+    'variants',
+  ],
   load: ['domain.ts', 'errors.ts', 'hashes'],
   analyze: ['domain.ts', 'errors.ts', 'hashes', 'checker'],
   'app.ts': ['errors.ts', 'log.ts', 'metrics.ts', 'dialects', 'hooks'],
@@ -89,6 +100,16 @@ test('only its dialect and the demo know a provider by name', () => {
   const knowing = files.filter((file) => /okta/i.test(readFileSync(join(SRC, file), 'utf8')))
   expect(knowing.sort()).toEqual(['commands/demo.ts', 'dialects/index.ts', 'dialects/okta.ts'])
 })
+
+test.each([{ word: /\bentra['/]|ENTRA_|ciamlogin|passwordSubmit/, dialect: 'entra' }])(
+  'only its dialect knows $dialect by name',
+  ({ word, dialect }) => {
+    const knowing = files.filter((file) => word.test(readFileSync(join(SRC, file), 'utf8')))
+    const own = new RegExp(`^dialects/(index|${dialect}(-[a-z]+)?)\\.ts$`)
+    expect(knowing.filter((file) => !own.test(file))).toEqual([])
+    expect(knowing).toContain(`dialects/${dialect}.ts`)
+  },
+)
 
 test('only the two programs touch the environment', () => {
   const touching = files.filter((file) => readFileSync(join(SRC, file), 'utf8').includes('process.env'))

@@ -1,3 +1,4 @@
+import { type BearerCheck, type BearerOptions, createBearerCheck } from '../callers/bearer.ts'
 import { hasHeaderSecret } from '../dialects/callers.ts'
 import type {
   Asking,
@@ -29,8 +30,11 @@ import { released } from './released.ts'
 export interface HookRoute {
   readonly dialect: Dialect
   readonly hook: Hook
-  /** Whether the request comes from the provider. Asked before anything of the body is read. */
-  knows(header: (name: string) => string | undefined): boolean
+  /**
+   * Whether the request comes from the provider. Asked before anything of the body is read. Throws Failure where that
+   * cannot be found out.
+   */
+  knows(header: (name: string) => string | undefined): boolean | Promise<boolean>
   answer(call: Call, deadline: number): Promise<Reply>
 }
 
@@ -43,6 +47,8 @@ export interface Flows {
   readonly confirm: ConfirmDeps
   /** Told of wrong passwords of known users when the reply is made. Must return at once and may not throw. */
   readonly mismatched?: (user: LegacyUser, password: string) => void
+  /** For providers that prove themselves by a token. The caller of `hookRoutes` can keep what it makes. */
+  readonly bearer?: (dialect: string, trust: BearerOptions) => Pick<BearerCheck, 'matches'>
   readonly log: Log
   readonly metrics: Metrics
 }
@@ -74,6 +80,7 @@ export function hookRoutes(
   return dialects.flatMap((dialect) => {
     const policy = policies.get(dialect.name)
     if (policy === undefined) return []
+    const knows = knowsCaller(dialect, policy, flows)
     const desk: Desk = { ...flows, dialect, policy, limit: createLimit(policy.lookupsPerMinute) }
     return dialect
       .hooks(policy.own)
@@ -81,10 +88,20 @@ export function hookRoutes(
       .map((hook) => ({
         dialect,
         hook,
-        knows: (header) => hasHeaderSecret(header, policy.secrets),
+        knows: hook.flow === 'handshake' && hook.open ? () => true : knows,
         answer: (call, deadline) => answer(hook, call, deadline, desk),
       }))
   })
+}
+
+function knowsCaller(
+  { name, caller }: Dialect,
+  { secrets, own }: DialectPolicy,
+  { bearer = (_, trust) => createBearerCheck(trust) }: Flows,
+): HookRoute['knows'] {
+  if (caller === undefined) return (header) => hasHeaderSecret(header, secrets)
+  const check = bearer(name, caller.trust(own))
+  return (header) => check.matches(header('authorization'))
 }
 
 async function answer(hook: Hook, call: Call, deadline: number, desk: Desk): Promise<Reply> {
