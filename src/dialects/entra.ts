@@ -25,7 +25,8 @@ const KEYS_URL = /^(https:\/\/[^\s@]+|http:\/\/127\.0\.0\.1(:\d+)?\/[^\s@]*)?$/
 
 const settings: Readonly<Record<string, DialectSetting>> = {
   TENANT_ID: {
-    purpose: 'The directory (tenant) ID of the external tenant.',
+    purpose:
+      'The directory (tenant) ID of the external tenant. Without it, `ENTRA_DOMAIN` or `ENTRA_ISSUER`, `ENTRA_AUDIENCE` and `ENTRA_KEY` there are no routes of this dialect.',
     default: '',
     fits: OPTIONAL_GUID,
     expected: 'a GUID',
