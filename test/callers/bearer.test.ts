@@ -187,6 +187,7 @@ test('names of keys that nobody has cause one fetch in a cool-down, and those of
   for (let at = 0; at < 10; at++) {
     expect(await check.matches(await bearer({ aud: 'them' }, { ...first, kid: `kid-${at}` }))).toBe(false)
   }
+  expect(await check.matches(`Bearer ${unsigned(claims(), { alg: 'HS256', kid: 'kid' })}AAAA`)).toBe(false)
   expect(issuer.fetches()).toBe(before)
   for (let at = 0; at < 10; at++) {
     expect(await check.matches(await bearer({}, { ...first, kid: `kid-${at}` }))).toBe(false)
@@ -218,7 +219,13 @@ test.each([
   { title: 'no keys', act: () => issuer.publishText('{"keys":[]}') },
   {
     title: 'more than there can be',
-    act: () => issuer.publishText(`{"keys":[],"x":"${'x'.repeat(300_000)}"}`),
+    act: () =>
+      issuer.publishText(
+        JSON.stringify({
+          keys: [{ ...first.publicKey.export({ format: 'jwk' }), kid: 'first' }],
+          x: 'x'.repeat(300_000),
+        }),
+      ),
   },
 ])('where the issuer answers $title, whoever has a token finds us unavailable', async ({ act }) => {
   act()
