@@ -56,7 +56,7 @@ async function answered(
   call: Call,
   started: number,
   pace: { lastAnswer: number },
-  { log, metrics }: Surroundings,
+  surroundings: Surroundings,
 ): Promise<Answer | typeof REFUSED> {
   const { dialect, hook } = route
   const deadline = started + (hook.answerWithin ?? dialect.answerWithin)
@@ -68,22 +68,32 @@ async function answered(
     return answerOf(reply)
   } catch (error) {
     route.unanswered(call)
-    const failure = error instanceof Failure ? error : new Failure('internal', { detail: errorCode(error) })
-    const reply = dialect.failure(failure, hook)
-    metrics.failures.inc({ dialect: dialect.name, hook: hook.name, code: failure.code })
-    log({
-      event: 'failure',
-      dialect: dialect.name,
-      hook: hook.name,
-      status: reply.status,
-      code: failure.code,
-      detail: failure.detail ?? null,
-      fields: failure.fields,
-      millis: Math.round(performance.now() - started),
-    })
+    const { failure, reply } = failed(route, error, started, surroundings)
     // What is left of a body that was not read to its end is not read for the next request either.
     return answerOf(reply, failure.status === 413 || failure.status === 415 ? CLOSE : {})
   }
+}
+
+function failed(
+  { dialect, hook }: HookRoute,
+  error: unknown,
+  started: number,
+  { log, metrics }: Surroundings,
+): { failure: Failure; reply: Reply } {
+  const failure = error instanceof Failure ? error : new Failure('internal', { detail: errorCode(error) })
+  const reply = dialect.failure(failure, hook)
+  metrics.failures.inc({ dialect: dialect.name, hook: hook.name, code: failure.code })
+  log({
+    event: 'failure',
+    dialect: dialect.name,
+    hook: hook.name,
+    status: reply.status,
+    code: failure.code,
+    detail: failure.detail ?? null,
+    fields: failure.fields,
+    millis: Math.round(performance.now() - started),
+  })
+  return { failure, reply }
 }
 
 /** Nothing is answered late: a failure in time lets the provider act. */

@@ -1,25 +1,10 @@
-import type { CallerPolicy } from './callers/check.ts'
 import { proofKinds } from './callers/index.ts'
 import { type ClientSubject, clientSubjects } from './callers/subjects.ts'
-import type { Dialect, DialectSetting, OwnSettings } from './dialects/dialect.ts'
+import { readTrust, tokenSettings } from './config-tokens.ts'
+import type { Dialect, DialectPolicy, DialectSetting, OwnSettings, TokenCaller } from './dialects/dialect.ts'
 import { dialects } from './dialects/index.ts'
 import { list, Misfit, oneOf, whole } from './setting-texts.ts'
 import type { Setting, SettingsReader, Table } from './settings-reader.ts'
-
-/** What one dialect is configured with. */
-export interface DialectConfig {
-  /** How the provider proves that it is the one who calls. */
-  readonly callers: CallerPolicy
-  readonly registration: 'deny' | 'allow'
-  /** Claims and attributes that may be added to a registration that is allowed. */
-  readonly registrationAttributes: readonly string[]
-  /** Whether a profile may be asked for without a password. */
-  readonly lookup: boolean
-  readonly lookupsPerMinute: number
-  /** Attributes of the old system's own that may go out besides the standard claims. */
-  readonly attributes: readonly string[]
-  readonly own: OwnSettings
-}
 
 const callerSettings = proofKinds.flatMap(({ settings }) => Object.entries(settings))
 
@@ -32,8 +17,11 @@ function settingsOf(dialect: Dialect): Table {
   const registers = hooks.some(({ flow }) => flow === 'registration')
   const looksUp = hooks.some((hook) => hook.flow === 'lookup' || (hook.flow === 'attempt' && hook.found))
   const table: Record<string, Setting<unknown>> = {}
-  for (const [name, { weakness: _, purpose, ...setting }] of callerSettings)
-    table[`${prefix}_${name}`] = { ...setting, purpose: purpose(dialect.title) }
+  if (dialect.caller === undefined) {
+    for (const [name, { weakness: _, purpose, ...setting }] of callerSettings)
+      table[`${prefix}_${name}`] = { ...setting, purpose: purpose(dialect.title) }
+    Object.assign(table, tokenSettings(prefix, dialect.title))
+  }
   table[`${prefix}_CLIENT_SUBJECTS`] = {
     read: clientSubjects,
     default: '',
@@ -79,13 +67,15 @@ function settingsOf(dialect: Dialect): Table {
       read: fitting(setting),
       default: setting.default,
       purpose: setting.purpose,
+      ...(setting.secret && { secret: true }),
     }
   return table
 }
 
 function fitting({ fits, expected }: DialectSetting): (text: string) => string {
   return (text) => {
-    if (fits && !fits.test(text)) throw new Misfit(expected ?? 'of another form')
+    if (fits && !(typeof fits === 'function' ? fits(text) : fits.test(text)))
+      throw new Misfit(expected ?? 'of another form')
     return text
   }
 }
@@ -95,8 +85,8 @@ function defaultsOf({ settings = {} }: Dialect): OwnSettings {
 }
 
 /** Those that have a proof of who calls. Tells the reader when there is none. */
-export function readDialects(reader: SettingsReader<Table>): ReadonlyMap<string, DialectConfig> {
-  const found = new Map<string, DialectConfig>()
+export function readDialects(reader: SettingsReader<Table>): ReadonlyMap<string, DialectPolicy> {
+  const found = new Map<string, DialectPolicy>()
   for (const dialect of dialects) {
     const prefix = dialect.name.toUpperCase()
     const read = <Value>(name: string, otherwise: Value): Value => {
@@ -113,7 +103,7 @@ export function readDialects(reader: SettingsReader<Table>): ReadonlyMap<string,
     }
     const subjects = read<readonly ClientSubject[]>('CLIENT_SUBJECTS', [])
     const names = Object.keys(dialect.settings ?? {})
-    const config: DialectConfig = {
+    const config: Omit<DialectPolicy, 'trust'> = {
       callers: { proofs, subjects },
       registration: read<'deny' | 'allow'>('REGISTRATION', 'deny'),
       registrationAttributes: read<readonly string[]>('REGISTRATION_ATTRIBUTES', []),
@@ -122,11 +112,31 @@ export function readDialects(reader: SettingsReader<Table>): ReadonlyMap<string,
       attributes: read<readonly string[]>('ATTRIBUTES', []),
       own: Object.fromEntries(names.map((name) => [name, read(name, '')])),
     }
-    const proved = proofKinds.some((kind) => kind.create(proofs) !== null)
-    if (proved || subjects.length > 0) found.set(dialect.name, config)
+    const trust = dialect.caller ? null : readTrust(prefix, read, reader)
+    const proved = proofKinds.some((kind) => kind.create(proofs) !== null) || subjects.length > 0
+    const isOn = dialect.caller
+      ? isWhole(dialect.name, dialect.caller, config.own, reader)
+      : proved || trust !== null
+    if (isOn) found.set(dialect.name, { ...config, trust: dialect.caller?.trust(config.own) ?? trust })
   }
   const every = dialects.map(({ name }) => `${name.toUpperCase()}_HOOK_SECRETS`)
   if (found.size === 0)
     reader.problem(every[0] ?? '', 'is missing, and no other identity provider is configured')
   return found
+}
+
+/** Whether a dialect has what its callers prove themselves with. Tells the reader of what is set by halves. */
+function isWhole(
+  name: string,
+  { needs }: TokenCaller,
+  own: OwnSettings,
+  reader: SettingsReader<Table>,
+): boolean {
+  const missing = needs.filter((group) => group.every((setting) => !own[setting]))
+  const begun = missing.length < needs.length
+  for (const group of begun ? missing : []) {
+    const [first, ...others] = group.map((setting) => `${name.toUpperCase()}_${setting}`)
+    reader.problem(first ?? '', ['is missing', ...others].join(', and so is '))
+  }
+  return missing.length === 0
 }

@@ -1,5 +1,6 @@
 import { type AddressRange, addressRanges } from './callers/addresses.ts'
-import { type DialectConfig, dialectSettings, readDialects } from './config-dialects.ts'
+import { dialectSettings, readDialects } from './config-dialects.ts'
+import type { DialectPolicy } from './dialects/dialect.ts'
 import {
   type Address,
   address,
@@ -193,7 +194,7 @@ export interface Config {
   readonly tls: { readonly files: TlsFiles; readonly contents: TlsContents } | undefined
   readonly adminTokens: readonly string[]
   /** By the dialect's name. One that is not here has no routes. */
-  readonly dialects: ReadonlyMap<string, DialectConfig>
+  readonly dialects: ReadonlyMap<string, DialectPolicy>
   readonly hashes: HashSettings
   readonly checkThreads: number
   readonly refusalLimit: number

@@ -59,6 +59,8 @@ export type LogEvent =
       millis: number
     }
   | { event: 'caller-refused'; dialect: string; hook: string }
+  /** The issuer's keys could not be fetched; they are tried again. */
+  | { event: 'caller-keys-lost'; dialect: string; code: string }
   | { event: 'admin-refused'; path: string }
   | { event: 'admin-failure'; path: string; detail: string }
   | { event: 'login-ambiguous'; dialect: string; hook: string }
@@ -85,6 +87,7 @@ const levels: Record<LogEvent['event'], Level> = {
   confirmation: 'info',
   failure: 'warn',
   'caller-refused': 'warn',
+  'caller-keys-lost': 'error',
   'admin-refused': 'warn',
   'admin-failure': 'error',
   'login-ambiguous': 'warn',

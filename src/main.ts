@@ -1,6 +1,7 @@
 import { createAdminApp } from './admin/app.ts'
 import { createHooksApp } from './app.ts'
 import { createAllowList } from './callers/addresses.ts'
+import { type BearerCheck, createBearerCheck } from './callers/bearer.ts'
 import { type CheckerEvents, createChecker } from './checker/checker.ts'
 import type { Config, DatabaseAccount } from './config.ts'
 import { type Database, openDatabase } from './db/client.ts'
@@ -102,10 +103,19 @@ export async function startService(config: Config, log: Log): Promise<Service> {
     }
   }
   const diagnosis = diagnosisOf(config, context, metrics)
+  const bearers: BearerCheck[] = []
   const routes = hookRoutes(dialects, config.dialects, {
     allows: createAllowList(config.hooksAllow, config.trustedProxyHops),
     log,
     metrics,
+    bearer: (dialect, trust) => {
+      const bearer = createBearerCheck({
+        ...trust,
+        failed: (code) => log({ event: 'caller-keys-lost', dialect, code }),
+      })
+      bearers.push(bearer)
+      return bearer
+    },
     ...(diagnosis && { mismatched: diagnosis.mismatched }),
     judge: {
       find,
@@ -152,6 +162,9 @@ export async function startService(config: Config, log: Log): Promise<Service> {
         ),
     },
   })
+
+  // An issuer that is down does not keep the other providers from being answered.
+  await Promise.allSettled(bearers.map(({ warm }) => warm()))
 
   let stopping = false
   const bound: Listener[] = []
@@ -211,6 +224,7 @@ export async function startService(config: Config, log: Log): Promise<Service> {
       clearInterval(refreshing)
       clearInterval(reloading)
       await hooks.close(DRAIN_LIMIT_MS)
+      for (const { stop } of bearers) stop()
       diagnosis?.stop()
       await admin.close(0)
       await endAll()

@@ -14,8 +14,16 @@ const allowed: Record<string, readonly string[]> = {
   'input.ts': [],
   'setting-texts.ts': [],
   'settings-reader.ts': ['setting-texts.ts'],
-  'config-dialects.ts': ['setting-texts.ts', 'settings-reader.ts', 'callers', 'dialects'],
-  'config.ts': ['setting-texts.ts', 'settings-reader.ts', 'config-dialects.ts', 'callers', 'tls-files.ts'],
+  'config-dialects.ts': ['setting-texts.ts', 'settings-reader.ts', 'callers', 'config-tokens.ts', 'dialects'],
+  'config-tokens.ts': ['callers', 'setting-texts.ts', 'settings-reader.ts'],
+  'config.ts': [
+    'setting-texts.ts',
+    'settings-reader.ts',
+    'config-dialects.ts',
+    'callers',
+    'dialects',
+    'tls-files.ts',
+  ],
   'tls-files.ts': ['errors.ts', 'log.ts'],
   'log.ts': ['domain.ts', 'errors.ts'],
   'metrics.ts': [],
@@ -23,7 +31,7 @@ const allowed: Record<string, readonly string[]> = {
   callers: ['errors.ts', 'secrets.ts', 'setting-texts.ts'],
   lanes: [],
   hashes: ['domain.ts', 'errors.ts', 'lanes'],
-  dialects: ['domain.ts', 'errors.ts'],
+  dialects: ['domain.ts', 'errors.ts', 'callers'],
   db: ['domain.ts', 'errors.ts'],
   checker: ['domain.ts', 'errors.ts', 'hashes'],
   variants: ['domain.ts', 'errors.ts', 'hashes'],
@@ -97,6 +105,9 @@ test.each(['callers', 'hashes', 'dialects'])('every file of %s is reached from i
     'callers/addresses.ts',
     'callers/check.ts',
     'callers/subjects.ts',
+    // Tokens have settings of the dialects' own.
+    'callers/bearer.ts',
+    'callers/key-set.ts',
   ]
   expect(others.filter((file) => !elsewhere.includes(file))).toEqual([])
 })
@@ -113,6 +124,16 @@ test('only its dialect and the demo know a provider by name', () => {
     expect(known.sort()).toEqual([`dialects/${name}.ts`, 'dialects/index.ts'].sort())
   }
 })
+
+test.each([{ word: /\bentra['/]|ENTRA_|ciamlogin|passwordSubmit/, dialect: 'entra' }])(
+  'only its dialect knows $dialect by name',
+  ({ word, dialect }) => {
+    const knowing = files.filter((file) => word.test(readFileSync(join(SRC, file), 'utf8')))
+    const own = new RegExp(`^dialects/(index|${dialect}(-[a-z]+)?)\\.ts$`)
+    expect(knowing.filter((file) => !own.test(file))).toEqual([])
+    expect(knowing).toContain(`dialects/${dialect}.ts`)
+  },
+)
 
 test('only the two programs touch the environment', () => {
   const touching = files.filter((file) => readFileSync(join(SRC, file), 'utf8').includes('process.env'))

@@ -1,7 +1,8 @@
+import { generateKeyPairSync } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ConfigError, readConfig, readHashSettings, settings } from '../src/config.ts'
 
 const TOKEN = 'admin-token-admin-token-admin-token'
@@ -173,4 +174,88 @@ test.each([
 
 test('every setting says what it is for', () => {
   for (const [name, { purpose }] of Object.entries(settings)) expect(purpose, name).toMatch(/^[A-Z].*\.$/)
+})
+
+describe('a dialect whose callers have tokens', () => {
+  const { OKTA_HOOK_SECRETS: _, ...rest } = complete
+  const { privateKey } = generateKeyPairSync('rsa', { modulusLength: 2_048 })
+  const key = privateKey.export({ type: 'pkcs8', format: 'pem' }) as string
+  const entra = {
+    ENTRA_TENANT_ID: 'aaaabbbb-0000-cccc-1111-dddd2222eeee',
+    ENTRA_DOMAIN: 'contoso.ciamlogin.com',
+    ENTRA_AUDIENCE: '00001111-aaaa-2222-bbbb-3333cccc4444',
+    ENTRA_KEY: key,
+  }
+
+  test('is on with its own settings alone', () => {
+    const config = readConfig({ ...rest, ...entra })
+    expect([...config.dialects.keys()]).toEqual(['entra'])
+    expect(config.warnings.join()).toMatch(/ENTRA_KEY stands in the environment/)
+    expect('ENTRA_HOOK_SECRETS' in settings).toBe(false)
+  })
+
+  test('takes several keys, in a file', () => {
+    const path = join(directory, 'keys.pem')
+    writeFileSync(path, `${key}${key}`)
+    const { ENTRA_KEY: _, ...others } = entra
+    const config = readConfig({ ...rest, ...others, ENTRA_KEY_FILE: path })
+    expect(config.dialects.get('entra')?.own.KEY).toBe(`${key}${key}`.trim())
+    expect(config.warnings.join()).not.toContain('ENTRA_KEY')
+  })
+
+  test('is off without them', () => {
+    expect([...readConfig(complete).dialects.keys()]).toEqual(['okta'])
+  })
+
+  test.each(Object.keys(entra))('is not on without %s, and says so', (name) => {
+    const message = complaint({ ...complete, ...entra, [name]: '' })
+    expect(message).toMatch(new RegExp(`^  ${name} is missing`, 'm'))
+  })
+
+  test('an issuer does in place of a domain, and the message names both', () => {
+    const issuer = { ENTRA_DOMAIN: '', ENTRA_ISSUER: 'https://login.example/t/v2.0' }
+    expect(complaint({ ...rest, ...entra, ...issuer })).toBe('')
+    expect(complaint({ ...rest, ...entra, ENTRA_DOMAIN: '' })).toContain(
+      'ENTRA_DOMAIN is missing, and so is ENTRA_ISSUER',
+    )
+  })
+
+  const generated = (bits: number, passphrase?: string) =>
+    generateKeyPairSync('rsa', { modulusLength: bits }).privateKey.export({
+      type: 'pkcs8',
+      format: 'pem',
+      ...(passphrase && { cipher: 'aes-256-cbc', passphrase }),
+    }) as string
+  test.each([
+    { title: 'no key', text: () => 'canary' },
+    { title: 'a short key', text: () => generated(1_024) },
+    { title: 'a key with a passphrase', text: () => generated(2_048, 'canary') },
+    { title: 'one good key and one torn', text: () => `${key}${key.slice(0, 200)}` },
+    {
+      title: 'an elliptic key',
+      text: () =>
+        generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({
+          type: 'pkcs8',
+          format: 'pem',
+        }) as string,
+    },
+  ])('$title is no ENTRA_KEY', ({ text }) => {
+    const message = complaint({ ...rest, ...entra, ENTRA_KEY: text() })
+    expect(message).toMatch(/^ {2}ENTRA_KEY must be one or more RSA private keys/m)
+    expect(message).not.toMatch(/canary|BEGIN/)
+  })
+
+  test.each([
+    { name: 'ENTRA_TENANT_ID', text: 'canary' },
+    { name: 'ENTRA_EXTENSION_ID', text: 'canary' },
+    { name: 'ENTRA_DOMAIN', text: 'https://canary' },
+    { name: 'ENTRA_ISSUER', text: 'http://canary' },
+    { name: 'ENTRA_JWKS_URL', text: 'http://canary/keys' },
+    { name: 'ENTRA_JWKS_URL', text: 'http://127.0.0.1@canary/keys' },
+    { name: 'ENTRA_JWKS_URL', text: 'https://a:b@canary/keys' },
+  ])('$text is no $name', ({ name, text }) => {
+    const message = complaint({ ...rest, ...entra, [name]: text })
+    expect(message).toMatch(new RegExp(`^  ${name} must be `, 'm'))
+    expect(message).not.toContain('canary')
+  })
 })

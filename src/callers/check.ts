@@ -22,13 +22,15 @@ export interface CallerCheck {
  * the proof.
  * @param allows whether the call comes from an allowed address
  * @param mostBody bytes of a body that are read before the caller is known
+ * @param more proofs that other settings than those of the kinds make
  */
 export function createCallerCheck(
   { proofs: values, subjects }: CallerPolicy,
   allows: (call: Call) => boolean,
   mostBody: number,
+  more: readonly Proof[] = [],
 ): CallerCheck {
-  const proofs = proofKinds.flatMap((kind) => kind.create(values) ?? [])
+  const proofs = [...more, ...proofKinds.flatMap((kind) => kind.create(values) ?? [])]
   const byHeaders = proofs.filter(({ needsBody }) => !needsBody)
   const byBody = proofs.filter(({ needsBody }) => needsBody)
   return {

@@ -1,4 +1,6 @@
 import type { z } from 'zod'
+import type { BearerTrust } from '../callers/bearer.ts'
+import type { CallerPolicy } from '../callers/check.ts'
 import type { Admission, Confirmation, LegacyUser, Verdict } from '../domain.ts'
 import type { Failure } from '../errors.ts'
 
@@ -91,6 +93,8 @@ export interface ConfirmationHook extends Route {
 /** A one-time handshake that is answered from the request's headers alone. */
 export interface HandshakeHook extends Route {
   readonly flow: 'handshake'
+  /** Answered to strangers too, because the provider does not prove itself here. Such an answer says nothing. */
+  readonly open?: true
   answer(header: (name: string) => string | undefined): Reply
 }
 
@@ -100,9 +104,19 @@ export type Hook = AttemptHook | LookupHook | RegistrationHook | ConfirmationHoo
 export interface DialectSetting {
   readonly purpose: string
   readonly default: string
-  /** The whole text must match; `expected` says so in words. */
-  readonly fits?: RegExp
+  /** The whole text must match, or be approved; `expected` says so in words. */
+  readonly fits?: RegExp | ((text: string) => boolean)
   readonly expected?: string
+  /** `NAME_FILE` names a file with the value. */
+  readonly secret?: true
+}
+
+/** A provider that proves itself by a token in place of a fixed header. */
+export interface TokenCaller {
+  /** Own settings that turn the dialect on. Of every group one is needed. */
+  readonly needs: readonly (readonly string[])[]
+  /** Whose tokens are believed. Only asked when nothing that is needed is missing. */
+  trust(own: OwnSettings): BearerTrust
 }
 
 /** The values of a dialect's own settings, by their names without the prefix. */
@@ -126,10 +140,29 @@ export interface Dialect {
    * refusal that is asked for again then counts once.
    */
   readonly oncePerRequest?: boolean
+  /** Without it the provider sends one of the fixed headers of `<NAME>_HOOK_SECRETS`, and that turns the dialect on. */
+  readonly caller?: TokenCaller
   hooks(own: OwnSettings): readonly Hook[]
   /**
    * How a failure is phrased, because 401, 404 and 503 mean different things to different providers. `hook` is null for a
    * path that no hook has and that begins like one of the dialect's.
    */
   failure(failure: Failure, hook: Hook | null): Reply
+}
+
+/** What one dialect is configured with. */
+export interface DialectPolicy {
+  /** How the provider proves that it is the one who calls. */
+  readonly callers: CallerPolicy
+  /** Whose access tokens prove who calls; null: tokens prove nothing. */
+  readonly trust: BearerTrust | null
+  readonly registration: 'deny' | 'allow'
+  /** Claims and attributes that may be added to a registration that is allowed. */
+  readonly registrationAttributes: readonly string[]
+  /** Whether a profile may be asked for without a password. */
+  readonly lookup: boolean
+  readonly lookupsPerMinute: number
+  /** Attributes of the old system's own that may go out besides the standard claims. */
+  readonly attributes: readonly string[]
+  readonly own: OwnSettings
 }

@@ -1,4 +1,5 @@
 import type { Dialect } from './dialect.ts'
+import { entra } from './entra.ts'
 import { fusionauth } from './fusionauth.ts'
 import { generic } from './generic.ts'
 import { keycloak } from './keycloak.ts'
@@ -6,4 +7,4 @@ import { okta } from './okta.ts'
 import { ory } from './ory.ts'
 
 /** Every identity provider that can ask. */
-export const dialects: readonly Dialect[] = [okta, ory, keycloak, fusionauth, generic]
+export const dialects: readonly Dialect[] = [okta, ory, keycloak, fusionauth, entra, generic]

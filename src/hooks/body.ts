@@ -15,7 +15,8 @@ const MOST_FIELDS = 10
 export async function readBody<Question>(call: Call, schema: z.ZodType<Question>): Promise<Question> {
   refuseUnreadable(call)
   const json = parseJson(decode(await call.body(LARGEST_BODY)))
-  const read = schema.safeParse(json)
+  // Async, because a question may have to be decrypted.
+  const read = await schema.safeParseAsync(json)
   if (read.success) return read.data
   const fields = read.error.issues.map(({ path }) => path.map(String).join('.') || 'body')
   throw new Failure('bad-request', { fields: [...new Set(fields)].slice(0, MOST_FIELDS) })

@@ -1,13 +1,15 @@
-import { type CallerPolicy, createCallerCheck } from '../callers/check.ts'
+import { type BearerCheck, type BearerOptions, createBearerCheck } from '../callers/bearer.ts'
+import { createCallerCheck } from '../callers/check.ts'
+import type { Proof } from '../callers/proof.ts'
 import type {
   Asking,
   AttemptHook,
   ConfirmationHook,
   Dialect,
+  DialectPolicy,
   Hook,
   LookupHook,
   LookupQuestion,
-  OwnSettings,
   RegistrationHook,
   Reply,
   Route,
@@ -50,19 +52,10 @@ export interface Flows {
   readonly confirm: ConfirmDeps
   /** Told of wrong passwords of known users when the reply is made. Must return at once and may not throw. */
   readonly mismatched?: (user: LegacyUser, password: string) => void
+  /** For providers that prove themselves by a token. The caller of `hookRoutes` can keep what it makes. */
+  readonly bearer?: (dialect: string, trust: BearerOptions) => Pick<BearerCheck, 'matches'>
   readonly log: Log
   readonly metrics: Metrics
-}
-
-/** What a setting says about a dialect. */
-export interface DialectPolicy {
-  readonly callers: CallerPolicy
-  readonly registration: 'deny' | 'allow'
-  readonly registrationAttributes: readonly string[]
-  readonly lookup: boolean
-  readonly lookupsPerMinute: number
-  readonly attributes: readonly string[]
-  readonly own: OwnSettings
 }
 
 /** A dialect that is in use. */
@@ -82,18 +75,33 @@ export function hookRoutes(
     const policy = policies.get(dialect.name)
     if (policy === undefined) return []
     const desk: Desk = { ...flows, dialect, policy, limit: createLimit(policy.lookupsPerMinute) }
-    const { knows, unanswered } = createCallerCheck(policy.callers, flows.allows, LARGEST_BODY)
+    const { knows, unanswered } = createCallerCheck(
+      policy.callers,
+      flows.allows,
+      LARGEST_BODY,
+      tokenProofs(dialect, policy, flows),
+    )
     return dialect
       .hooks(policy.own)
       .filter(({ flow }) => flow !== 'lookup' || policy.lookup)
       .map((hook) => ({
         dialect,
         hook,
-        knows,
+        knows: hook.flow === 'handshake' && hook.open ? async () => true : knows,
         unanswered,
         answer: (call, deadline) => answer(hook, call, deadline, desk),
       }))
   })
+}
+
+function tokenProofs(
+  { name }: Dialect,
+  { trust }: DialectPolicy,
+  { bearer = (_, options) => createBearerCheck(options) }: Flows,
+): readonly Proof[] {
+  if (trust === null) return []
+  const check = bearer(name, trust)
+  return [{ matches: ({ header }) => check.matches(header('authorization')) }]
 }
 
 async function answer(hook: Hook, call: Call, deadline: number, desk: Desk): Promise<Reply> {

@@ -1,4 +1,4 @@
-import type { DialectPolicy } from '../../src/hooks/routes.ts'
+import type { DialectPolicy } from '../../src/dialects/dialect.ts'
 
 /** Each dialect with its secrets, and everything else as it is when nothing is set. */
 export function policiesFor(
@@ -9,6 +9,7 @@ export function policiesFor(
     Array.from(secrets, ([name, accepted]) => [
       name,
       {
+        trust: null,
         callers: { proofs: { HOOK_SECRETS: accepted }, subjects: [] },
         registration: 'deny',
         registrationAttributes: [],
