@@ -27,6 +27,7 @@ const allowed: Record<string, readonly string[]> = {
   hooks: ['domain.ts', 'errors.ts', 'input.ts', 'log.ts', 'metrics.ts', 'dialects', 'hashes', 'variants'],
   load: ['domain.ts', 'errors.ts', 'hashes'],
   analyze: ['domain.ts', 'errors.ts', 'hashes', 'checker'],
+  doctor: ['domain.ts'],
   'app.ts': ['errors.ts', 'log.ts', 'metrics.ts', 'dialects', 'hooks'],
 }
 
@@ -35,6 +36,7 @@ const allowedTypes: Record<string, readonly string[]> = {
   admin: ['db', 'errors.ts', 'input.ts', 'log.ts', 'metrics.ts', 'secrets.ts'],
   load: ['db'],
   analyze: ['db'],
+  doctor: ['db'],
   hooks: ['http.ts'],
   'app.ts': ['http.ts'],
 }
