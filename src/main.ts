@@ -28,6 +28,8 @@ import { fetchHandler, type Listener, listen } from './http.ts'
 import { lookupName } from './input.ts'
 import type { Log } from './log.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
+import { describeListeners } from './openapi/document.ts'
+import { programVersion } from './program-version.ts'
 
 export interface Service {
   readonly hooksUrl: string
@@ -176,6 +178,7 @@ export async function startService(config: Config, log: Log): Promise<Service> {
           ...(diagnosis && { mismatchVariants: diagnosis.counts() }),
         }),
         histories: (name) => readHistories(adminDatabase, name),
+        document: () => JSON.stringify(describeListeners(routes, programVersion())),
         ready: async () => !stopping && (await canAnswer(hooksDatabase, checker, decoys.current())),
         log,
         metrics,
