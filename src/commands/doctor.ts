@@ -45,7 +45,7 @@ async function examine(io: Io): Promise<Finding[]> {
     ...config.warnings.map((line) =>
       warning('settings', sentence(line), 'docs/settings.md says what each setting means.'),
     ),
-    ...checkProviders(dialects, new Set(config.dialects.keys())),
+    ...checkProviders(dialects, new Set(config.dialects.keys()), mentionedIn(io.env)),
     ...checkSecrets(secretsOf(config)),
     ...checkListeners(adminListen.host, hooksListen.host, tls !== undefined),
     ...(tls === undefined ? [] : checkCertificate(tls, new Date())),
@@ -72,6 +72,16 @@ function readSettings({ env }: Io): Config | Finding[] {
 /** Settings are told without a full stop, and one ends in an ellipsis. */
 function sentence(line: string): string {
   return line.endsWith('.') ? line.trim() : `${line.trim()}.`
+}
+
+/** Dialects of which any setting is set. */
+function mentionedIn(environment: Io['env']): ReadonlySet<string> {
+  const set = Object.keys(environment).filter((name) => environment[name])
+  return new Set(
+    dialects
+      .filter(({ name }) => set.some((variable) => variable.startsWith(`${name.toUpperCase()}_`)))
+      .map(({ name }) => name),
+  )
 }
 
 function secretsOf({

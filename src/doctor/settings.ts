@@ -54,18 +54,31 @@ function bareSecret(value: string): string {
   return pair.includes(':') ? pair.slice(pair.indexOf(':') + 1) : rest
 }
 
-/** Who can ask. */
+/**
+ * Who can ask.
+ * @param mentioned providers of which some setting is set
+ */
 export function checkProviders(
   known: readonly { readonly name: string; readonly title: string }[],
   configured: ReadonlySet<string>,
+  mentioned: ReadonlySet<string>,
 ): Finding[] {
-  const titles = (within: boolean) =>
-    known.filter(({ name }) => configured.has(name) === within).map(({ title }) => title)
-  const [active, absent] = [titles(true), titles(false)]
+  const titles = (holds: (name: string) => boolean) =>
+    known.filter(({ name }) => holds(name)).map(({ title }) => title)
+  const active = titles((name) => configured.has(name))
+  const silent = titles((name) => !configured.has(name) && mentioned.has(name))
+  const absent = titles((name) => !configured.has(name) && !mentioned.has(name))
   return [
+    ...silent.map((title) =>
+      warning(
+        'providers',
+        `${title} has settings and no secret, so it is not answered.`,
+        'Set its secret, or take its other settings away.',
+      ),
+    ),
     ...(active.length > 0 ? [fine('providers', `${active.join(', ')}: can ask.`)] : []),
     ...(absent.length > 0
-      ? [fine('providers', `${absent.join(', ')}: not configured, so nothing is answered there.`)]
+      ? [fine('providers', `${absent.join(', ')}: not configured, so not answered.`)]
       : []),
   ]
 }

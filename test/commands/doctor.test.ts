@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Finding } from '../../src/doctor/finding.ts'
+import { checkProviders } from '../../src/doctor/settings.ts'
 import { type TestDatabase, testDatabase } from '../helpers/db.ts'
 import { runCommand } from '../helpers/process.ts'
 import { SECRET, TOKEN } from '../helpers/service.ts'
@@ -176,6 +177,16 @@ describe('settings', () => {
     const { says } = await examine({ ADMIN_LISTEN: '0.0.0.0:8081', HOOKS_LISTEN: '0.0.0.0:8080' })
     expect(says('warning').filter((text) => text.includes('listener'))).toHaveLength(2)
   })
+})
+
+test('a provider that has settings and no secret is warned about; one that has none is only named', () => {
+  const known = ['one', 'two', 'three'].map((name) => ({ name, title: name.toUpperCase() }))
+  const found = checkProviders(known, new Set(['one']), new Set(['one', 'two']))
+  expect(found.map(({ level, says }) => [level, says])).toEqual([
+    ['warning', 'TWO has settings and no secret, so it is not answered.'],
+    ['fine', 'ONE: can ask.'],
+    ['fine', 'THREE: not configured, so not answered.'],
+  ])
 })
 
 describe('accounts', () => {
