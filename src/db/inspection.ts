@@ -23,13 +23,14 @@ export interface ClockReading {
   readonly give: number
 }
 
-/** A read that is slow on this copy ends after its limit: `undefined`. */
+/** A read that takes longer than its limit (milliseconds) is ended: `undefined`. */
 export async function inspecting<Result>(
   client: pg.Client,
   work: () => Promise<Result>,
+  limit = INSPECTION_LIMIT_MS,
 ): Promise<Result | undefined> {
   await client.query('begin read only')
-  await client.query(`set local statement_timeout = ${INSPECTION_LIMIT_MS}`)
+  await client.query(`set local statement_timeout = ${limit}`)
   try {
     return await work()
   } catch (error) {

@@ -17,6 +17,8 @@ export interface Powers {
   readonly functions: readonly string[]
   /** Tables and views that the role itself may read or write: it was given more than `migrate` gives. */
   readonly roleReads: readonly string[]
+  /** Functions that every account may call, as PostgreSQL has it for a new function unless that is revoked. */
+  readonly publicFunctions: readonly string[]
 }
 
 export type ServiceRole = 'carryover_hooks' | 'carryover_admin'
@@ -54,7 +56,8 @@ const POWERS = `
     array(select name from routine f where exists (select from becomes b where has_function_privilege(b.oid, f.oid, 'execute'))
       and not coalesce(has_function_privilege((select role from service), f.oid, 'execute'), false) order by 1) as functions,
     array(select name from relation t where (t.schema = 'legacy' or $1 = 'carryover_hooks')
-      and exists (select from touches w where w.oid = t.oid and w.role = (select role from service)) order by 1) as "roleReads"
+      and exists (select from touches w where w.oid = t.oid and w.role = (select role from service)) order by 1) as "roleReads",
+    array(select name from routine f where has_function_privilege('public', f.oid, 'execute') order by 1) as "publicFunctions"
   from me`
 
 /** Of the account that the connection signed in as. */

@@ -39,7 +39,8 @@ export function checkAccount(account: Account, powers: Powers): Finding[] {
 }
 
 function reachOf(powers: Powers, role: ServiceRole): string[] {
-  const { owner, createsRoles, replicates, sweepingRoles, tables, functions, roleReads } = powers
+  const { owner, createsRoles, replicates, sweepingRoles, tables, functions, roleReads, publicFunctions } =
+    powers
   return [
     ...(owner ? ['owns tables of ours, or may become their owner'] : []),
     ...(createsRoles ? ['may create roles'] : []),
@@ -51,5 +52,6 @@ function reachOf(powers: Powers, role: ServiceRole): string[] {
     ...(roleReads.length > 0
       ? [`may read or change ${roleReads.join(', ')} by the role ${role} itself`]
       : []),
+    ...(publicFunctions.length > 0 ? [`may, as everybody, call ${publicFunctions.join(', ')}`] : []),
   ]
 }

@@ -1,11 +1,10 @@
 import { execFileSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Finding } from '../../src/doctor/finding.ts'
-import { checkProviders } from '../../src/doctor/settings.ts'
 import { type TestDatabase, testDatabase } from '../helpers/db.ts'
 import { runCommand } from '../helpers/process.ts'
 import { SECRET, TOKEN } from '../helpers/service.ts'
@@ -179,16 +178,6 @@ describe('settings', () => {
   })
 })
 
-test('a provider that has settings and no secret is warned about; one that has none is only named', () => {
-  const known = ['one', 'two', 'three'].map((name) => ({ name, title: name.toUpperCase() }))
-  const found = checkProviders(known, new Set(['one']), new Set(['one', 'two']))
-  expect(found.map(({ level, says }) => [level, says])).toEqual([
-    ['warning', 'TWO has settings and no secret, so it is not answered.'],
-    ['fine', 'ONE: can ask.'],
-    ['fine', 'THREE: not configured, so not answered.'],
-  ])
-})
-
 describe('accounts', () => {
   test('a superuser is a problem, and so is an account that lacks its role', async () => {
     const { says } = await examine({ HOOKS_DATABASE_URL: db.url, ADMIN_DATABASE_URL: as(hooksAccount) })
@@ -251,6 +240,18 @@ describe('accounts', () => {
   ])('$title is a problem', async ({ fault, mend, says }) => {
     const found = await withFault(fault(), mend(), () => examine())
     expect(found.says('problem')).toEqual([`The hooks listener's account (HOOKS_DATABASE_URL) ${says}`])
+  })
+
+  test('a function that everybody may call is a problem of both', async () => {
+    const { says } = await withFault(
+      'grant execute on function carryover.name_digest to public',
+      'revoke execute on function carryover.name_digest from public',
+      () => examine(),
+    )
+    expect(says('problem')).toEqual([
+      "The hooks listener's account (HOOKS_DATABASE_URL) may, as everybody, call carryover.name_digest.",
+      "The admin listener's account (ADMIN_DATABASE_URL) may, as everybody, call carryover.name_digest.",
+    ])
   })
 
   test('an owner that narrows itself is warned about', async () => {
@@ -495,64 +496,13 @@ describe('the copy', () => {
   })
 })
 
-describe('the certificate', () => {
-  const openssl = (...args: string[]) => execFileSync('openssl', args, { cwd: directory, stdio: 'ignore' })
-  const make = (name: string, days: number) => {
-    const ec = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-subj', '/CN=hooks']
-    openssl('req', '-new', ...ec, '-keyout', `${name}.key`, '-out', `${name}.csr`)
-    // Only this one takes days that are over.
-    const signed = ['-in', `${name}.csr`, '-signkey', `${name}.key`, '-out', `${name}.pem`]
-    openssl('x509', '-req', '-days', String(days), ...signed)
-  }
-  beforeAll(async () => {
-    for (const [name, days] of [
-      ['year', 365],
-      ['soon', 10],
-      ['gone', -1],
-    ] as const)
-      make(name, days)
-    const [first, second] = await Promise.all(
-      ['year.pem', 'soon.pem'].map((name) => readFile(join(directory, name), 'utf8')),
-    )
-    await writeFile(join(directory, 'mixed.pem'), `${first}${second}`)
-    await writeFile(join(directory, 'none.pem'), 'nothing\n')
-  })
-
-  test.each([
-    { title: 'a sound one', cert: 'year', key: 'year', level: 'fine', says: 'fits its key' },
-    {
-      title: 'one that ends soon',
-      cert: 'soon',
-      key: 'soon',
-      level: 'warning',
-      says: 'expires in fewer than 30 days (9)',
-    },
-    { title: 'one that has expired', cert: 'gone', key: 'gone', level: 'problem', says: 'has expired' },
-    { title: 'the key of another', cert: 'year', key: 'soon', level: 'problem', says: 'does not belong to' },
-    {
-      title: 'a chain that is none',
-      cert: 'mixed',
-      key: 'year',
-      level: 'problem',
-      says: 'not issued by the one after it',
-    },
-    { title: 'no certificate', cert: 'none', key: 'year', level: 'problem', says: 'holds no certificate' },
-  ] as const)('$title: $level', async ({ cert, key, level, says }) => {
-    const { findings } = await examine({
-      TLS_CERT_FILE: join(directory, `${cert}.pem`),
-      TLS_KEY_FILE: join(directory, `${key}.key`),
-    })
-    expect(findings.filter(({ check }) => check === 'certificate')[0]).toMatchObject({
-      level,
-      says: expect.stringContaining(says),
-    })
-  })
-
-  test('a key that cannot be read', async () => {
-    const { says } = await examine({
-      TLS_CERT_FILE: join(directory, 'year.pem'),
-      TLS_KEY_FILE: join(directory, 'none.pem'),
-    })
-    expect(says('problem')).toEqual(['TLS_KEY_FILE holds no private key that can be read.'])
-  })
+test('the certificate of the hooks listener is looked at', async () => {
+  const [cert, key] = [join(directory, 'own.pem'), join(directory, 'own.key')]
+  const ec = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-subj', '/CN=hooks']
+  const made = ['req', '-x509', ...ec, '-keyout', key, '-out', cert, '-days', '10']
+  execFileSync('openssl', made, { stdio: 'ignore' })
+  const { says } = await examine({ TLS_CERT_FILE: cert, TLS_KEY_FILE: key })
+  expect(says('warning')).toContain(
+    'The TLS certificate, or one of its chain, expires in fewer than 30 days (9).',
+  )
 })
