@@ -2,6 +2,7 @@ import { analyze } from './commands/analyze.ts'
 import { type Command, type ExitCode, type Io, UsageError } from './commands/command.ts'
 import { counts } from './commands/counts.ts'
 import { demo } from './commands/demo.ts'
+import { doctor } from './commands/doctor.ts'
 import { formats } from './commands/formats.ts'
 import { load } from './commands/load.ts'
 import { migrate } from './commands/migrate.ts'
@@ -27,6 +28,7 @@ export const commands: readonly Command[] = [
   tryLogin,
   probe,
   prove,
+  doctor,
   demo,
 ]
 

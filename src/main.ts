@@ -30,6 +30,8 @@ import { fetchHandler, type Listener, listen } from './http.ts'
 import { lookupName } from './input.ts'
 import type { Log } from './log.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
+import { describeListeners } from './openapi/document.ts'
+import { programVersion } from './program-version.ts'
 import { tlsRenewal } from './tls-files.ts'
 
 export interface Service {
@@ -199,6 +201,7 @@ export async function startService(config: Config, log: Log): Promise<Service> {
           ...(diagnosis && { mismatchVariants: diagnosis.counts() }),
         }),
         histories: (name) => readHistories(adminDatabase, name),
+        document: () => JSON.stringify(describeListeners(routes, programVersion())),
         ready: async () => !stopping && (await canAnswer(hooksDatabase, checker, decoys.current())),
         log,
         metrics,

@@ -1,11 +1,10 @@
 import { type Context, Hono } from 'hono'
-import type { Counts } from '../db/counts.ts'
-import type { UserHistory } from '../db/history.ts'
 import { errorCode } from '../errors.ts'
 import { lookupName } from '../input.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
 import { isOneOf } from '../secrets.ts'
+import type { Ambiguous, Counts, Health, Problem, UserHistory } from './answers.ts'
 
 export interface AdminDeps {
   readonly tokens: readonly string[]
@@ -13,12 +12,22 @@ export interface AdminDeps {
   readonly histories: (name: string) => Promise<UserHistory[]>
   /** Whether a query and a check succeed in time, and no shutdown has begun. */
   readonly ready: () => Promise<boolean>
+  /** The description of both listeners, as JSON. */
+  readonly document: () => string
   readonly log: Log
   readonly metrics: Metrics
 }
 
 /** Where people and machines look. Health needs no token and shows nothing; everything else does. */
-export function createAdminApp({ tokens, counts, histories, ready, log, metrics }: AdminDeps): Hono {
+export function createAdminApp({
+  tokens,
+  counts,
+  histories,
+  ready,
+  document,
+  log,
+  metrics,
+}: AdminDeps): Hono {
   const app = new Hono({ strict: true })
   app.get('/healthz', (context) => answer(context, 200, { status: 'ok' }))
   app.get('/readyz', async (context) =>
@@ -54,6 +63,9 @@ export function createAdminApp({ tokens, counts, histories, ready, log, metrics 
   app.get('/metrics', async (context) =>
     context.text(await metrics.registry.metrics(), 200, { 'content-type': metrics.registry.contentType }),
   )
+  app.get('/openapi.json', (context) =>
+    context.body(document(), 200, { 'content-type': 'application/json', 'cache-control': 'no-store' }),
+  )
   app.notFound((context) => answer(context, 404, { status: 404, title: 'not found' }))
   app.onError((error, context) => {
     log({ event: 'admin-failure', path: routeOf(context), detail: errorCode(error) })
@@ -64,10 +76,14 @@ export function createAdminApp({ tokens, counts, histories, ready, log, metrics 
 
 /** The first segment, if it is one of ours: the rest of a path may hold a login. */
 function routeOf(context: Context): string {
-  return /^\/(counts|users|metrics|healthz|readyz)\b/.exec(context.req.path)?.[0] ?? '/*'
+  return /^\/(counts|users|metrics|healthz|readyz|openapi\.json)\b/.exec(context.req.path)?.[0] ?? '/*'
 }
 
-function answer(context: Context, status: 200 | 401 | 404 | 409 | 503, body: object): Response {
+function answer(
+  context: Context,
+  status: 200 | 401 | 404 | 409 | 503,
+  body: Health | Counts | UserHistory | Ambiguous | Problem,
+): Response {
   context.header('cache-control', 'no-store')
   return context.json(body, status)
 }

@@ -41,15 +41,21 @@ export async function migrateDatabase(connectionString: string): Promise<void> {
 
 /** Throws SchemaError unless the database is at this program's schema: others lack functions, or have changed them. */
 export async function checkSchema(database: Database): Promise<void> {
+  const age = await schemaAge(database)
+  if (age === 'older') throw new SchemaError('the database has an older schema: run `carryover migrate`')
+  if (age === 'newer') throw new SchemaError('the database has a newer schema than this program: update it')
+}
+
+/** The database's schema beside this program's. None at all is an older one. */
+export async function schemaAge(database: Database): Promise<'older' | 'same' | 'newer'> {
   const version = await schemaVersion(database).catch((error: unknown) => {
     // undefined function, undefined schema, undefined table
     if (['42883', '3F000', '42P01'].includes(errorCode(error))) return null
     throw error
   })
   const newest = await newestMigration()
-  if (version === null || version < newest)
-    throw new SchemaError('the database has an older schema: run `carryover migrate`')
-  if (version > newest) throw new SchemaError('the database has a newer schema than this program: update it')
+  if (version === null || version < newest) return 'older'
+  return version > newest ? 'newer' : 'same'
 }
 
 async function newestMigration(): Promise<number> {

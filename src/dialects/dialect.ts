@@ -44,6 +44,8 @@ export interface AttemptQuestion extends LookupQuestion {
 export interface Asking<Question> extends Route {
   /** Of the body, which is read as JSON. */
   readonly schema: z.ZodType<Question>
+  /** A body as the provider sends it, of invented values: for `/openapi.json`. */
+  readonly example?: unknown
   /** Adds what stands elsewhere in the request. Throws Failure `bad-request`. */
   complete?(question: Question, line: RequestLine): Question | Promise<Question>
 }
@@ -87,6 +89,8 @@ export type ConfirmationNotice = Pick<Confirmation, 'login' | 'result' | 'eventI
 export interface ConfirmationHook extends Route {
   readonly flow: 'confirmation'
   readonly schema: z.ZodType<readonly ConfirmationNotice[]>
+  /** As in `Asking`. */
+  readonly example?: unknown
   answer(): Reply
 }
 

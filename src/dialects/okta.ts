@@ -85,6 +85,17 @@ function passwordImport(): AttemptHook {
       const { username, password } = context.credential
       return { login: username, password, requestId: context.request?.id ?? eventId ?? null }
     }),
+    example: {
+      eventType: 'com.okta.user.credential.password.import',
+      eventId: 'event-1',
+      data: {
+        context: {
+          request: { id: 'request-1' },
+          credential: { username: 'ann@example.com', password: 'what she typed' },
+        },
+        action: { credential: 'UNVERIFIED' },
+      },
+    },
     answer: (verdict) => update({ credential: credentialOf(verdict) }),
   }
 }
@@ -149,6 +160,16 @@ function registration(): RegistrationHook {
         requestId: data.context?.request?.id ?? eventId ?? null,
       }
     }),
+    example: {
+      eventType: 'com.okta.user.pre-registration',
+      eventId: 'event-2',
+      requestType: 'self.service.registration',
+      data: {
+        context: { request: { id: 'request-2' } },
+        userProfile: { login: 'ann@example.com', email: 'ann@example.com', lastName: 'Example' },
+        action: 'ALLOW',
+      },
+    },
     answer: answerRegistration,
   }
 }
@@ -227,6 +248,20 @@ function events(): ConfirmationHook {
     schema: delivery.transform(({ eventId, data }): ConfirmationNotice[] =>
       data.events.flatMap((event, place) => noticesIn(event, `${eventId ?? ''}#${place}`)),
     ),
+    example: {
+      eventType: 'com.okta.event_hook',
+      eventId: 'delivery-1',
+      data: {
+        events: [
+          {
+            uuid: 'event-3',
+            eventType: 'user.import.password',
+            outcome: { result: 'SUCCESS' },
+            target: [{ id: 'user-1', type: 'User', alternateId: 'ann@example.com' }],
+          },
+        ],
+      },
+    },
     answer: () => ({ status: 204 }),
   }
 }

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
+import type { UserHistory } from '../../src/admin/answers.ts'
 import { createAdminApp } from '../../src/admin/app.ts'
-import type { UserHistory } from '../../src/db/history.ts'
 import { Failure } from '../../src/errors.ts'
 import { createMetrics } from '../../src/metrics.ts'
 import { logBook, TOKEN } from '../helpers/service.ts'
@@ -24,6 +24,7 @@ function admin(change: Partial<Parameters<typeof createAdminApp>[0]> = {}) {
     counts: async () => counts,
     histories: async (name) => (name === 'ann' ? [ann] : name === 'twins' ? [ann, { ...ann, id: '2' }] : []),
     ready: async () => true,
+    document: () => '{"openapi":"3.1.1"}',
     log,
     metrics: createMetrics(),
     ...change,
