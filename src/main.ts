@@ -11,7 +11,6 @@ import { checkSchema, SchemaError } from './db/migrate.ts'
 import { commonScheme, confirmUsers, outcomeRecorder, schemaVersion } from './db/outcomes.ts'
 import { userFinder } from './db/users.ts'
 import { dialects } from './dialects/index.ts'
-import type { LegacyUser } from './domain.ts'
 import { errorCode } from './errors.ts'
 import { hashContextOf } from './hash-context.ts'
 import { argon2Libraries } from './hashes/argon2-library.ts'
@@ -23,15 +22,13 @@ import { lanesWork } from './hashes/lanes.ts'
 import { createDecoys } from './hooks/decoy.ts'
 import { createDiagnosis, type Diagnosis } from './hooks/diagnose.ts'
 import { createGate } from './hooks/gate.ts'
-import type { VerdictRecord } from './hooks/judge.ts'
-import type { Lookup } from './hooks/lookup.ts'
 import { hookRoutes } from './hooks/routes.ts'
 import { fetchHandler, type Listener, listen } from './http.ts'
-import { lookupName } from './input.ts'
 import type { Log } from './log.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 import { describeListeners } from './openapi/document.ts'
 import { programVersion } from './program-version.ts'
+import { recorders } from './record.ts'
 import { tlsRenewal } from './tls-files.ts'
 
 export interface Service {
@@ -95,7 +92,7 @@ export async function startService(config: Config, log: Log): Promise<Service> {
   const refreshing = setInterval(refreshDecoys, COMMON_SCHEME_EVERY_MS).unref()
 
   const find = userFinder(hooksDatabase, config.refusalWindowSeconds)
-  const propose = outcomeRecorder(hooksDatabase, config.refusalLimit, config.refusalWindowSeconds)
+  const record = recorders(outcomeRecorder(hooksDatabase, config.refusalLimit, config.refusalWindowSeconds))
   const check: typeof checker.check = async (...question) => {
     const end = metrics.checkSeconds.startTimer()
     try {
@@ -127,29 +124,11 @@ export async function startService(config: Config, log: Log): Promise<Service> {
       gate: createGate(config.checkThreads),
       refusalLimit: config.refusalLimit,
       migratedGraceMs: config.migratedGraceMs,
-      record: async (record) =>
-        (await propose(verdictOutcome(record), record.attempt.deadline)) as VerdictRecord['verdict']['kind'],
+      record: record.verdict,
     },
     verifiedGraceMs: config.verifiedGraceMs,
-    admit: {
-      find,
-      record: async (application, admission, user, millis) => {
-        const name = application.names[0]?.value ?? ''
-        await propose(
-          passwordlessOutcome({ ...application, name }, admission.kind, user, millis),
-          application.deadline,
-        )
-      },
-    },
-    lookup: {
-      find,
-      record: async (lookup, outcome, user, millis) => {
-        await propose(
-          passwordlessOutcome({ ...lookup, name: lookup.login }, outcome, user, millis),
-          lookup.deadline,
-        )
-      },
-    },
+    admit: { find, record: record.admission },
+    lookup: { find, record: record.lookup },
     confirm: {
       confirm: (notices) =>
         confirmUsers(
@@ -305,42 +284,5 @@ async function canAnswer(
     return true
   } catch {
     return false
-  }
-}
-
-function verdictOutcome({ attempt, name, user, classified, verdict, millis }: VerdictRecord) {
-  return {
-    dialect: attempt.dialect,
-    hook: attempt.hook,
-    name: user === null ? name : null,
-    user_id: user?.id ?? null,
-    cohort: user?.cohort ?? null,
-    scheme: classified?.scheme ?? null,
-    usable: classified?.usable ?? false,
-    verdict: verdict.kind,
-    millis,
-    request_id: attempt.requestId,
-    once_per_request: attempt.oncePerRequest === true,
-  }
-}
-
-/** An outcome that says nothing about a password. */
-function passwordlessOutcome(
-  { dialect, hook, name, requestId }: Pick<Lookup, 'dialect' | 'hook' | 'requestId'> & { name: string },
-  verdict: 'allowed' | 'denied' | 'found' | 'not-found',
-  user: LegacyUser | null,
-  millis: number,
-) {
-  return {
-    dialect,
-    hook,
-    name: user === null ? lookupName(name) : null,
-    user_id: user?.id ?? null,
-    cohort: null,
-    scheme: null,
-    usable: false,
-    verdict,
-    millis,
-    request_id: requestId,
   }
 }

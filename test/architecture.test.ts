@@ -65,7 +65,15 @@ const allowedTypes: Record<string, readonly string[]> = {
   'app.ts': ['http.ts'],
 }
 
-const knowEverything = ['main.ts', 'hash-context.ts', 'cli.ts', 'bin.ts', 'healthcheck.ts', 'commands']
+const knowEverything = [
+  'main.ts',
+  'record.ts',
+  'hash-context.ts',
+  'cli.ts',
+  'bin.ts',
+  'healthcheck.ts',
+  'commands',
+]
 
 const files = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter((name) => name.endsWith('.ts'))
 
