@@ -4,30 +4,15 @@ import type { Dialect } from '../src/dialects/dialect.ts'
 import { okta } from '../src/dialects/okta.ts'
 import type { LegacyUser } from '../src/domain.ts'
 import { Failure } from '../src/errors.ts'
-import { classify } from '../src/hashes/classify.ts'
-import { exampleStored } from '../src/hashes/index.ts'
-import { createDecoys } from '../src/hooks/decoy.ts'
-import { createGate } from '../src/hooks/gate.ts'
 import { type Flows, hookRoutes } from '../src/hooks/routes.ts'
 import { createMetrics } from '../src/metrics.ts'
 import { requester } from './helpers/calls.ts'
 import { policiesFor } from './helpers/dialects.ts'
+import { flowsOver, found, legacyUser } from './helpers/flows.ts'
 import { logBook, passwordImport, SECOND_SECRET, SECRET } from './helpers/service.ts'
 
 const CANARY = 'Canary-pa55word'
-const hash = { encoded: 'h', scheme: 'md5', salt: null, login: 'ann', id: '1' }
-const ann: LegacyUser = {
-  id: '1',
-  login: 'ann',
-  email: null,
-  hash: { ...hash, encoded: '7c4f29407893c334a6cb7a87bf045c0d' },
-  status: 'active',
-  cohort: 'c',
-  profile: {},
-  state: 'unmigrated',
-  verifiedAt: null,
-  migratedAt: null,
-}
+const ann = legacyUser()
 
 function surface(
   change: Partial<Flows['judge']> = {},
@@ -35,34 +20,8 @@ function surface(
   known: readonly Dialect[] = [okta],
   more: Partial<Flows> = {},
 ) {
-  const { events, log } = logBook()
-  const metrics = createMetrics()
-  const find = async (name: string | null) => ({
-    user: name === 'ann' ? ann : null,
-    ambiguous: false,
-    refusals: 0,
-  })
-  const flows: Flows = {
-    allows: () => true,
-    log,
-    metrics,
-    judge: {
-      find,
-      check: async (_stored, password) => Buffer.from(password).toString() === 'right',
-      record: async ({ verdict }) => verdict.kind,
-      decoys: createDecoys(exampleStored, (stored) => classify(stored).usable),
-      classify,
-      gate: createGate(1),
-      refusalLimit: 10,
-      migratedGraceMs: 0,
-      ...change,
-    },
-    verifiedGraceMs: 0,
-    admit: { find, record: async () => {} },
-    lookup: { find, record: async () => {} },
-    confirm: { confirm: async (notices) => notices.map(() => 'confirmed') },
-    ...more,
-  }
+  const find = (name: string | null) => found(name === 'ann' ? ann : null)
+  const { flows, events, log, metrics } = flowsOver(find, change, more)
   const request = requester(createHooksApp(hookRoutes(known, policiesFor(secrets), flows), { log, metrics }))
   const post = (body: unknown, headers: Record<string, string> = {}, path = '/okta/password-import') =>
     request(path, {

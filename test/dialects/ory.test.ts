@@ -4,7 +4,8 @@ import type { AttemptHook, RegistrationHook, RegistrationQuestion } from '../../
 import { ory } from '../../src/dialects/ory.ts'
 import type { Verdict } from '../../src/domain.ts'
 import { Failure, type FailureCode } from '../../src/errors.ts'
-import { hooksOf, legacyUser } from '../helpers/hooks.ts'
+import { legacyUser } from '../helpers/flows.ts'
+import { hooksOf } from '../helpers/hooks.ts'
 import { SECRET } from '../helpers/service.ts'
 import { kratosClient } from './kratos-client.ts'
 

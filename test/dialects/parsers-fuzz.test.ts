@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest'
 import { keycloak } from '../../src/dialects/keycloak.ts'
 import { ory } from '../../src/dialects/ory.ts'
-import { hooksOf, legacyUser } from '../helpers/hooks.ts'
+import { legacyUser } from '../helpers/flows.ts'
+import { hooksOf } from '../helpers/hooks.ts'
 import { SECRET } from '../helpers/service.ts'
 
 // Whatever is sent: an answer of the dialect's, and a yes for nothing but the right password of the one user.
