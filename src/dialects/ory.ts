@@ -67,7 +67,7 @@ function passwordMigration(): AttemptHook {
       .transform(
         ({ identifier, password }): AttemptQuestion => ({ login: identifier, password, requestId: null }),
       ),
-    complete: (question, line) => ({ ...question, requestId: triggerId(line) }),
+    complete: (question, line) => ({ ...question, requestId: triggerId(line) ?? tryId(line) }),
     answer: answerAttempt,
   }
 }
@@ -75,6 +75,11 @@ function passwordMigration(): AttemptHook {
 /** The same over the three tries of one call, unless `emit_analytics_event` is false. */
 function triggerId({ header }: RequestLine): string | null {
   return header('ory-webhook-trigger-id') ?? null
+}
+
+/** All that Kratos 1.3 sends: another one for each try. */
+function tryId({ header }: RequestLine): string | null {
+  return header('ory-webhook-request-id') ?? null
 }
 
 /** Both the status and the word make a yes; 403 is the one refusal that is not shown as a broken upstream. */
@@ -117,7 +122,10 @@ function registration(own: OwnSettings): RegistrationHook {
         requestId: flow_id ?? null,
       }),
     ),
-    complete: (question, line) => ({ ...question, requestId: triggerId(line) ?? question.requestId }),
+    complete: (question, line) => ({
+      ...question,
+      requestId: triggerId(line) ?? question.requestId ?? tryId(line),
+    }),
     answer: (admission, { sent = {} }) => answerRegistration(admission, sent, traitNames, nameTraits),
   }
 }

@@ -40,13 +40,21 @@ describe('password migration', () => {
     expect(migration.schema.safeParse(body).error?.issues.map(({ path }) => path.join('.'))).toEqual(at)
   })
 
-  test('the trigger id is the request id', async () => {
-    const question = { login: 'a', password: 'p', requestId: null }
-    expect(await migration.complete?.(question, line({ 'ory-webhook-trigger-id': 't1' }))).toEqual({
-      ...question,
+  test.each([
+    {
+      title: 'the trigger id',
+      headers: { 'ory-webhook-trigger-id': 't1', 'ory-webhook-request-id': 'r1' },
       requestId: 't1',
-    })
-    expect(await migration.complete?.(question, line())).toEqual(question)
+    },
+    {
+      title: 'that of the try, where Kratos 1.3 sends nothing else',
+      headers: { 'ory-webhook-request-id': 'r1' },
+      requestId: 'r1',
+    },
+    { title: 'nothing, where analytics events are off', headers: {}, requestId: null },
+  ])('the request id is $title', async ({ headers, requestId }) => {
+    const question = { login: 'a', password: 'p', requestId: null }
+    expect(await migration.complete?.(question, line(headers))).toEqual({ ...question, requestId })
   })
 
   const verdicts: Record<Exclude<Verdict['kind'], 'match'>, Verdict> = {
@@ -92,11 +100,16 @@ describe('registration', () => {
     expect(read(traits, own).names.map(({ field }) => field)).toEqual(fields)
   })
 
-  test('the request id is the trigger, or else the flow', async () => {
+  test('the request id is the trigger, or else the flow, or else the try', async () => {
     const question = read({ email: 'a@b' })
-    const completed = async (headers: Record<string, string>) =>
-      (await registration.complete?.(question, line(headers)))?.requestId
-    expect([await completed({ 'ory-webhook-trigger-id': 't1' }), await completed({})]).toEqual(['t1', 'f1'])
+    const one = { 'ory-webhook-request-id': 'r1' }
+    const completed = async (headers: Record<string, string>, asked = question) =>
+      (await registration.complete?.(asked, line(headers)))?.requestId
+    expect([
+      await completed({ ...one, 'ory-webhook-trigger-id': 't1' }),
+      await completed(one),
+      await completed(one, { ...question, requestId: null }),
+    ]).toEqual(['t1', 'f1', 'r1'])
   })
 
   test('without traits it is no registration', () => {
