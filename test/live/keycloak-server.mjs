@@ -43,7 +43,7 @@ export async function startKeycloak(distribution, provider) {
 function startServer(home, port, { username, password }) {
   const child = spawn(
     join(home, 'bin', 'kc.sh'),
-    ['start-dev', '--http-host=127.0.0.1', `--http-port=${port}`, '--features-disabled=ciba,device-flow'],
+    ['start-dev', '--http-host=127.0.0.1', `--http-port=${port}`],
     {
       // Its own group: the script starts Java as a child.
       detached: true,
