@@ -67,6 +67,7 @@ function passwordMigration(): AttemptHook {
       .transform(
         ({ identifier, password }): AttemptQuestion => ({ login: identifier, password, requestId: null }),
       ),
+    example: { identifier: 'ann@example.com', password: 'what she typed' },
     complete: (question, line) => ({ ...question, requestId: triggerId(line) }),
     answer: answerAttempt,
   }
@@ -117,6 +118,7 @@ function registration(own: OwnSettings): RegistrationHook {
         requestId: flow_id ?? null,
       }),
     ),
+    example: { traits: { email: 'ann@example.com', username: 'ann' }, flow_id: 'flow-1' },
     complete: (question, line) => ({ ...question, requestId: triggerId(line) ?? question.requestId }),
     answer: (admission, { sent = {} }) => answerRegistration(admission, sent, traitNames, nameTraits),
   }
