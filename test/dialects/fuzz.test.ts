@@ -67,6 +67,7 @@ describe.each(dialects)('$name', async (dialect) => {
       expect(broken).toEqual([])
       // What means yes there may mean something else where no password is asked for.
       if (flow === 'attempt') expect(yes).toEqual([])
+      if (flow === 'lookup' && !lookup) continue
       // Both sorts are among them: bodies that are understood and bodies that are not.
       const refused = statuses.get(400) ?? 0
       expect(refused).toBeGreaterThan(CASES / 10)
