@@ -120,6 +120,18 @@ function passwordSubmit(own: OwnSettings): AttemptHook {
     method: 'POST',
     path: PATH,
     schema: callout(own).transform((call, checked) => questionOf(call, keys, checked)),
+    example: {
+      type: 'microsoft.graph.authenticationEvent.passwordSubmit',
+      source:
+        '/tenants/00000000-0000-4000-8000-000000000001/applications/00000000-0000-4000-8000-000000000002',
+      data: {
+        '@odata.type': 'microsoft.graph.onPasswordSubmitCalloutData',
+        tenantId: '00000000-0000-4000-8000-000000000001',
+        customAuthenticationExtensionId: '00000000-0000-4000-8000-000000000003',
+        encryptedPasswordContext: 'header.key.vector.text.tag',
+        authenticationContext: { correlationId: 'request-1', user: { mail: 'ann@example.com' } },
+      },
+    },
     answer: (verdict, { echo }) => ({
       status: 200,
       body: {

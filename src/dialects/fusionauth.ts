@@ -89,6 +89,13 @@ function connector(own: OwnSettings): AttemptHook {
         ...(applicationId !== undefined && { echo: { applicationId } }),
       }),
     ),
+    example: {
+      loginId: 'ann@example.com',
+      password: 'what she typed',
+      applicationId: '00000000-0000-4000-8000-000000000001',
+      noJWT: false,
+      eventInfo: { ipAddress: '192.0.2.1' },
+    },
     answer: (verdict, question) => answer(verdict, question, own),
   }
 }

@@ -47,6 +47,12 @@ function verify(): AttemptHook {
         requestId: requestId ?? null,
       }),
     ),
+    example: {
+      purpose: 'login',
+      identifier: 'ann@example.com',
+      password: 'what she typed',
+      requestId: 'request-1',
+    },
     answer,
     found: (user) =>
       said(user === null ? { verdict: 'unknown_user' } : { verdict: 'found', user: userOf(user) }),

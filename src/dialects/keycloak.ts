@@ -83,6 +83,7 @@ function password(): AttemptHook {
     schema: z
       .object({ password: z.string() })
       .transform(({ password }): AttemptQuestion => ({ login: '', password, requestId: null })),
+    example: { password: 'what she typed' },
     complete: (question, { path }) => ({ ...question, login: loginIn(path) }),
     answer: answerAttempt,
   }

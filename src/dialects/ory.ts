@@ -67,6 +67,7 @@ function passwordMigration(): AttemptHook {
       .transform(
         ({ identifier, password }): AttemptQuestion => ({ login: identifier, password, requestId: null }),
       ),
+    example: { identifier: 'ann@example.com', password: 'what she typed' },
     complete: (question, line) => ({ ...question, requestId: triggerId(line) ?? tryId(line) }),
     answer: answerAttempt,
   }
@@ -122,6 +123,7 @@ function registration(own: OwnSettings): RegistrationHook {
         requestId: flow_id ?? null,
       }),
     ),
+    example: { traits: { email: 'ann@example.com', username: 'ann' }, flow_id: 'flow-1' },
     complete: (question, line) => ({
       ...question,
       requestId: triggerId(line) ?? question.requestId ?? tryId(line),

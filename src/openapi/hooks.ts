@@ -157,12 +157,17 @@ const REGISTERING: RegistrationQuestion = {
   requestId: null,
 }
 
-/** undefined: the hook has no example, or reads its question from elsewhere than the body. */
+/** undefined: the hook has no example, reads its question from elsewhere than the body, or has to decrypt it. */
 function exampleQuestion<Question>(hook: {
   readonly schema: { safeParse(body: unknown): { readonly data?: Question | undefined } }
   readonly example?: unknown
 }): Question | undefined {
-  return hook.schema.safeParse(hook.example).data
+  try {
+    return hook.schema.safeParse(hook.example).data
+  } catch {
+    // So it is with schemas that wait for something; nothing invented could be decrypted.
+    return undefined
+  }
 }
 
 function foundBy(answer: (user: LegacyUser | null) => Reply | undefined): Example[] {

@@ -6,7 +6,6 @@ import { fusionauth } from '../../src/dialects/fusionauth.ts'
 import type { LegacyUser } from '../../src/domain.ts'
 import { ann, defaultsOf } from '../helpers/flows.ts'
 import { SECRET, TOKEN } from '../helpers/service.ts'
-import { bodies, fuzz } from './fuzz.ts'
 
 const fixture = (name: string) =>
   JSON.parse(readFileSync(new URL(`fixtures/fusionauth.${name}.json`, import.meta.url), 'utf8'))
@@ -262,15 +261,4 @@ test.each([
     })
   if (fits) expect(read().dialects.get('fusionauth')?.own[name]).toBe(text)
   else expect(read).toThrow(setting)
-})
-
-test('no body leads to a yes or to a bug', async () => {
-  const { yes, broken, statuses } = await fuzz(
-    fusionauth,
-    '/fusionauth/login',
-    bodies([fixture('login.request')], 20_260_101, 3_000),
-  )
-  expect({ yes, broken }).toEqual({ yes: [], broken: [] })
-  // Bodies of both sorts are among them: those that are understood and those that are not.
-  expect([...statuses.keys()].sort()).toEqual([400, 404])
 })

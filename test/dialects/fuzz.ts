@@ -1,9 +1,9 @@
 import { createHooksApp } from '../../src/app.ts'
-import type { Dialect } from '../../src/dialects/dialect.ts'
+import type { Dialect, OwnSettings } from '../../src/dialects/dialect.ts'
 import { hookRoutes } from '../../src/hooks/routes.ts'
 import { requester } from '../helpers/calls.ts'
 import { policiesFor } from '../helpers/dialects.ts'
-import { defaultsOf, fakeFlows } from '../helpers/flows.ts'
+import { fakeFlows } from '../helpers/flows.ts'
 import { SECRET } from '../helpers/service.ts'
 import { takenForYes } from './yes.ts'
 
@@ -128,11 +128,11 @@ export async function fuzz(
   dialect: Dialect,
   path: string,
   texts: Iterable<string>,
-  { lookup = true }: { lookup?: boolean } = {},
+  { lookup, own }: { lookup: boolean; own: OwnSettings },
 ): Promise<Fuzzed> {
   const { flows, log, metrics, events } = fakeFlows()
   const policies = policiesFor(new Map([[dialect.name, [SECRET]]]), {
-    own: defaultsOf(dialect),
+    own,
     lookup,
     lookupsPerMinute: 1_000_000,
   })

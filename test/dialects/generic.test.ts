@@ -3,7 +3,6 @@ import { expect, test } from 'vitest'
 import type { AttemptHook } from '../../src/dialects/dialect.ts'
 import { generic } from '../../src/dialects/generic.ts'
 import { ann } from '../helpers/flows.ts'
-import { bodies, fuzz } from './fuzz.ts'
 
 const fixture = (name: string) =>
   JSON.parse(readFileSync(new URL(`fixtures/generic.${name}.json`, import.meta.url), 'utf8'))
@@ -112,13 +111,4 @@ test('a login that is an address is the address of a user without one', () => {
     email: null,
     email_verified: false,
   })
-})
-
-test.each([true, false])('no body leads to a yes or to a bug, with look-ups allowed: %s', async (lookup) => {
-  const samples = [fixture('verify.request'), { identifier: 'a', purpose: 'lookup' }]
-  const { yes, broken, statuses } = await fuzz(generic, '/verify', bodies(samples, 20_260_102, 2_000), {
-    lookup,
-  })
-  expect({ yes, broken }).toEqual({ yes: [], broken: [] })
-  expect([...statuses.keys()].sort()).toEqual([200, 400])
 })

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { createContext, runInContext } from 'node:vm'
 
 /** What came of a script that was asked whether a password is right, or who has a name. */
@@ -12,6 +13,9 @@ export type Configured = Readonly<Record<string, string>>
 
 /** One script, as its provider runs it. `login`: of which `identifier`, with which `password`; null: it gets none. */
 export type Script = (configured: Configured, login: string, password: string | null) => Promise<Ran>
+
+/** What the runtimes that are Node's have besides. */
+const node = { require: createRequire(import.meta.url), Buffer }
 
 const SCRIPTS = new URL('../../docs/scripts/', import.meta.url)
 const fixture = (name: string) =>
@@ -39,6 +43,7 @@ type Callback = (error: Error | null, profile?: unknown) => void
 function auth0(file: string, name: string): Script {
   return async (configuration, login, password) => {
     const script = evaluate(file, name, {
+      ...node,
       configuration,
       fetch,
       AbortSignal,
@@ -90,7 +95,7 @@ export const signUpEvent = (email: string, triggerSource = 'PreSignUp_SignUp') =
 }
 
 const onelogin: Script = async (env, login, password) => {
-  const given = { exports: {}, process: { env }, fetch, AbortSignal }
+  const given = { ...node, exports: {}, process: { env }, fetch, AbortSignal }
   const handler = evaluate('onelogin/user-migration.js', 'exports.handler', given) as (
     context: unknown,
   ) => Promise<{ success: boolean }>
@@ -103,6 +108,7 @@ const onelogin: Script = async (env, login, password) => {
 
 function logto(sample: string): Script {
   return async (environmentVariables, login, password) => {
+    // Nothing else is there: packages/core/src/utils/custom-jwt/local-vm.ts of logto-io/logto.
     const run = evaluate('logto/post-first-factor-verification.js', 'runAction', { fetch }) as (
       given: unknown,
     ) => Promise<unknown>

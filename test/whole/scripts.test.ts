@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -17,9 +18,14 @@ const OFF = 'off@example.com'
 const NOBODY = 'nobody@example.com'
 const UNPROVED = 'unproved@example.com'
 
+/** Keys of every length that base64 pads in another way, and one that is longer than a block of SHA-256. */
+const SIGNING_SECRETS = [24, 31, 32, 100].map((length) => `whsec_${randomBytes(length).toString('base64')}`)
+const OTHER_SECRET = `whsec_${randomBytes(32).toString('base64')}`
+
 let db: TestDatabase
 let service: ServiceProcess
 let configured: Record<string, string>
+let signing: Record<string, string>
 
 beforeAll(async () => {
   for (const password of [RIGHT, WRONG]) plant(password)
@@ -42,10 +48,12 @@ beforeAll(async () => {
   ])
   service = await startProcess(db.url, {
     GENERIC_HOOK_SECRETS: SECRET,
+    GENERIC_HMAC_SECRETS: SIGNING_SECRETS.join(),
     GENERIC_LOOKUP: 'on',
     GENERIC_ATTRIBUTES: 'plan',
   })
   configured = { CARRYOVER_URL: `${service.hooksUrl}/verify`, CARRYOVER_SECRET: SECRET }
+  signing = { CARRYOVER_URL: `${service.hooksUrl}/verify` }
 })
 afterAll(async () => {
   service.child.kill('SIGTERM')
@@ -81,6 +89,37 @@ describe.each(asking)('$name', ({ run }) => {
   test('does not say yes to a stranger', async () => {
     expect((await run({ ...configured, CARRYOVER_SECRET: `${SECRET}x` }, ANN, RIGHT)).outcome).not.toBe('yes')
   })
+})
+
+describe('signed', () => {
+  test.each(asking)('$name says yes to the right password alone, call after call', async ({ run }) => {
+    for (const CARRYOVER_SIGNING_SECRET of SIGNING_SECRETS) {
+      const signed = { ...signing, CARRYOVER_SIGNING_SECRET }
+      expect((await run(signed, ANN, RIGHT)).outcome).toBe('yes')
+      expect((await run(signed, ANN, RIGHT)).outcome).toBe('yes')
+      expect((await run(signed, 'änn\u{1f511}', WRONG)).outcome).toBe('no')
+    }
+  })
+
+  test.each(unattended)('$name learns who is nobody', async ({ name, run }) => {
+    const signed = { ...signing, CARRYOVER_SIGNING_SECRET: SIGNING_SECRETS[0] ?? '' }
+    const outcomes = [(await run(signed, ANN, null)).outcome, (await run(signed, NOBODY, null)).outcome]
+    expect(outcomes).toEqual(name.includes('sign-up') ? ['no', 'yes'] : ['yes', 'no'])
+  })
+
+  test.each([...asking, ...unattended])(
+    '$name with another secret does not find out',
+    async ({ name, run }) => {
+      const password = asking.some((one) => one.name === name) ? RIGHT : null
+      // The fixed header is not sent besides: it would let the call in.
+      for (const secret of [OTHER_SECRET, 'whsec_', 'not a secret']) {
+        const ran = await run({ ...configured, CARRYOVER_SIGNING_SECRET: secret }, ANN, password)
+        // OneLogin has one answer for everything that is no yes.
+        expect(ran.outcome).toBe(name.startsWith('onelogin') ? 'no' : 'error')
+        expect(words(ran)).toMatch(/temporarily unavailable|"success":false/)
+      }
+    },
+  )
 })
 
 describe('what a yes brings', () => {

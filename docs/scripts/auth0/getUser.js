@@ -5,12 +5,13 @@
 async function getByEmail(email, callback) {
   let told
   try {
+    const body = JSON.stringify({ purpose: 'lookup', identifier: email })
     const response = await fetch(configuration.CARRYOVER_URL, {
       method: 'POST',
       redirect: 'error',
       signal: AbortSignal.timeout(8000),
-      headers: { 'content-type': 'application/json', authorization: configuration.CARRYOVER_SECRET },
-      body: JSON.stringify({ purpose: 'lookup', identifier: email }),
+      headers: { 'content-type': 'application/json', ...proofOf(body) },
+      body,
     })
     if (response.status !== 200) throw new Error('no answer')
     told = await response.json()
@@ -46,5 +47,18 @@ async function getByEmail(email, callback) {
       else if (!known.includes(name)) profile.metadata[name] = value
     }
     return profile
+  }
+
+  // CARRYOVER_SIGNING_SECRET signs each call as Standard Webhooks say; without it the call has the fixed header.
+  function proofOf(body) {
+    const { CARRYOVER_SECRET, CARRYOVER_SIGNING_SECRET } = configuration
+    if (!CARRYOVER_SIGNING_SECRET) return { authorization: CARRYOVER_SECRET }
+    const { createHmac, randomUUID } = require('node:crypto')
+    const key = Buffer.from(CARRYOVER_SIGNING_SECRET.replace('whsec_', ''), 'base64')
+    // An id is taken once, so every call has its own. The timestamp is in seconds.
+    const id = `msg_${randomUUID()}`
+    const timestamp = String(Math.floor(Date.now() / 1000))
+    const signature = createHmac('sha256', key).update(`${id}.${timestamp}.${body}`).digest('base64')
+    return { 'webhook-id': id, 'webhook-timestamp': timestamp, 'webhook-signature': `v1,${signature}` }
   }
 }

@@ -1,20 +1,22 @@
 // Auth0, custom database, script "Login". Runs for everybody whom Auth0 does not have yet.
 //
 // In the connection's "Database Settings":
-//   CARRYOVER_URL     https://carryover.example/verify
-//   CARRYOVER_SECRET  the complete value of the Authorization header, one of GENERIC_HOOK_SECRETS
-//   WITH_USERNAME     yes, if the connection has "Requires Username"; otherwise leave it out
+//   CARRYOVER_URL             https://carryover.example/verify
+//   CARRYOVER_SECRET          the complete value of the Authorization header, one of GENERIC_HOOK_SECRETS
+//   CARRYOVER_SIGNING_SECRET  in its place: one of GENERIC_HMAC_SECRETS, with which each call is signed
+//   WITH_USERNAME             yes, if the connection has "Requires Username"; otherwise leave it out
 async function login(identifier, password, callback) {
   let told
   try {
+    const body = JSON.stringify({ purpose: 'login', identifier: identifier, password: password })
     const response = await fetch(configuration.CARRYOVER_URL, {
       method: 'POST',
       // A redirect could lead to somebody who says yes.
       redirect: 'error',
       // Auth0 ends a script after 20 s or so.
       signal: AbortSignal.timeout(8000),
-      headers: { 'content-type': 'application/json', authorization: configuration.CARRYOVER_SECRET },
-      body: JSON.stringify({ purpose: 'login', identifier: identifier, password: password }),
+      headers: { 'content-type': 'application/json', ...proofOf(body) },
+      body,
     })
     if (response.status !== 200) throw new Error('no answer')
     told = await response.json()
@@ -53,5 +55,18 @@ async function login(identifier, password, callback) {
       else if (!known.includes(name)) profile.metadata[name] = value
     }
     return profile
+  }
+
+  // CARRYOVER_SIGNING_SECRET signs each call as Standard Webhooks say; without it the call has the fixed header.
+  function proofOf(body) {
+    const { CARRYOVER_SECRET, CARRYOVER_SIGNING_SECRET } = configuration
+    if (!CARRYOVER_SIGNING_SECRET) return { authorization: CARRYOVER_SECRET }
+    const { createHmac, randomUUID } = require('node:crypto')
+    const key = Buffer.from(CARRYOVER_SIGNING_SECRET.replace('whsec_', ''), 'base64')
+    // An id is taken once, so every call has its own. The timestamp is in seconds.
+    const id = `msg_${randomUUID()}`
+    const timestamp = String(Math.floor(Date.now() / 1000))
+    const signature = createHmac('sha256', key).update(`${id}.${timestamp}.${body}`).digest('base64')
+    return { 'webhook-id': id, 'webhook-timestamp': timestamp, 'webhook-signature': `v1,${signature}` }
   }
 }

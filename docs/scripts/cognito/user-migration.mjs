@@ -2,11 +2,14 @@
 // for a forgotten one, of somebody whom the user pool does not have yet. Never log `event`: the password is in it.
 //
 // Environment variables:
-//   CARRYOVER_URL        https://carryover.example/verify
-//   CARRYOVER_SECRET     the complete value of the Authorization header, one of GENERIC_HOOK_SECRETS
-//   LEGACY_ID_ATTRIBUTE  optional: an attribute of the pool for the old system's key, such as custom:legacy_id
+//   CARRYOVER_URL             https://carryover.example/verify
+//   CARRYOVER_SECRET          the complete value of the Authorization header, one of GENERIC_HOOK_SECRETS
+//   CARRYOVER_SIGNING_SECRET  in its place: one of GENERIC_HMAC_SECRETS, with which each call is signed
+//   LEGACY_ID_ATTRIBUTE       optional: an attribute of the pool for the old system's key, such as custom:legacy_id
 //
 // A forgotten password is asked without one: for that, GENERIC_LOOKUP must be on.
+import { createHmac, randomUUID } from 'node:crypto'
+
 export async function handler(event) {
   switch (event.triggerSource) {
     case 'UserMigration_Authentication': {
@@ -51,22 +54,35 @@ export async function handler(event) {
 const REFUSAL = 'Incorrect username or password.'
 
 async function ask(question) {
-  const { CARRYOVER_URL, CARRYOVER_SECRET } = process.env
+  const { CARRYOVER_URL } = process.env
   try {
+    const body = JSON.stringify(question)
     const response = await fetch(CARRYOVER_URL, {
       method: 'POST',
       // A redirect could lead to somebody who says yes.
       redirect: 'error',
       // Cognito waits 5 s, no longer, and may call again.
       signal: AbortSignal.timeout(4000),
-      headers: { 'content-type': 'application/json', authorization: CARRYOVER_SECRET },
-      body: JSON.stringify(question),
+      headers: { 'content-type': 'application/json', ...proofOf(body) },
+      body,
     })
     if (response.status === 200) return await response.json()
   } catch {
     // What the error says may hold what was typed.
   }
   throw new Error('Sign-in is temporarily unavailable.')
+}
+
+// CARRYOVER_SIGNING_SECRET signs each call as Standard Webhooks say; without it the call has the fixed header.
+function proofOf(body) {
+  const { CARRYOVER_SECRET, CARRYOVER_SIGNING_SECRET } = process.env
+  if (!CARRYOVER_SIGNING_SECRET) return { authorization: CARRYOVER_SECRET }
+  const key = Buffer.from(CARRYOVER_SIGNING_SECRET.replace('whsec_', ''), 'base64')
+  // An id is taken once, so every call has its own. The timestamp is in seconds.
+  const id = `msg_${randomUUID()}`
+  const timestamp = String(Math.floor(Date.now() / 1000))
+  const signature = createHmac('sha256', key).update(`${id}.${timestamp}.${body}`).digest('base64')
+  return { 'webhook-id': id, 'webhook-timestamp': timestamp, 'webhook-signature': `v1,${signature}` }
 }
 
 // A pool takes texts alone, and refuses the whole user for one attribute of the wrong form.
