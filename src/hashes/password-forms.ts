@@ -36,7 +36,7 @@ export async function matchesPassword(read: ReadHash, password: Uint8Array): Pro
 
 /** Whether these forms of a password are one, and that as it was sent. */
 export function isAsSent(password: Uint8Array, forms: readonly PasswordForm[] = AS_SENT): boolean {
-  return forms.every((form) => form === 'as-sent') || password.every((byte) => byte < 0x80)
+  return forms.every((form) => form === 'as-sent') || isAscii(password)
 }
 
 /** What it means for a password that its bytes match: where the origin takes no NUL, none with one does. */
@@ -46,7 +46,7 @@ export function takesNul({ nulIsData }: ReadHash, password: Uint8Array): boolean
 
 /** The forms that differ from each other; the password itself where none is left. */
 function formsOf(password: Uint8Array, forms: readonly PasswordForm[]): readonly Uint8Array[] {
-  const text = password.every((byte) => byte < 0x80) ? null : textOfUtf8(password)
+  const text = isAscii(password) ? null : textOfUtf8(password)
   if (text === null) return [password]
   const made: Uint8Array[] = []
   for (const form of forms) {
@@ -56,4 +56,9 @@ function formsOf(password: Uint8Array, forms: readonly PasswordForm[]): readonly
     else if (bytes !== password) bytes.fill(0)
   }
   return made.length === 0 ? [password] : made
+}
+
+/** Text that is the same in every form. */
+function isAscii(password: Uint8Array): boolean {
+  return password.every((byte) => byte < 0x80)
 }

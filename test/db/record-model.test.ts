@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { type Database, openDatabase } from '../../src/db/client.ts'
+import type { Database } from '../../src/db/client.ts'
 import { outcomeRecorder, type ProposedOutcome } from '../../src/db/outcomes.ts'
-import { type TestDatabase, testDatabase } from '../helpers/db.ts'
+import { openAsHooks, type TestDatabase, testDatabase } from '../helpers/db.ts'
 
 // `record_outcomes` skips what a batch has no need of. Whatever it skips, the result is that of this plain model.
 
@@ -25,14 +25,7 @@ let db: TestDatabase
 let database: Database
 beforeAll(async () => {
   db = await testDatabase()
-  database = openDatabase({
-    connectionString: db.url,
-    applicationName: 'test',
-    role: 'carryover_hooks',
-    max: 1,
-    min: 0,
-    onLost: () => {},
-  })
+  database = openAsHooks(db.url, 1)
 })
 afterAll(async () => {
   await database.end()

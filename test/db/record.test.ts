@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { type Database, openDatabase } from '../../src/db/client.ts'
+import type { Database } from '../../src/db/client.ts'
 import { readCounts } from '../../src/db/counts.ts'
 import { readHistories } from '../../src/db/history.ts'
 import { commonScheme, confirmUsers, outcomeRecorder, type ProposedOutcome } from '../../src/db/outcomes.ts'
 import { userFinder } from '../../src/db/users.ts'
-import { type TestDatabase, testDatabase } from '../helpers/db.ts'
+import { openAsHooks, type TestDatabase, testDatabase } from '../helpers/db.ts'
 
 let db: TestDatabase
 let database: Database
@@ -12,14 +12,7 @@ const later = () => performance.now() + 30_000
 
 beforeAll(async () => {
   db = await testDatabase()
-  database = openDatabase({
-    connectionString: db.url,
-    applicationName: 'test',
-    role: 'carryover_hooks',
-    max: 8,
-    min: 0,
-    onLost: () => {},
-  })
+  database = openAsHooks(db.url, 8)
 })
 afterAll(async () => {
   await database.end()
@@ -409,14 +402,7 @@ test('the common scheme is that of the most unmigrated users whose hash can be u
 })
 
 test('two processes at once on the same users: no deadlock, and the kept counts are exact', async () => {
-  const other = openDatabase({
-    connectionString: db.url,
-    applicationName: 'other',
-    role: 'carryover_hooks',
-    max: 8,
-    min: 0,
-    onLost: () => {},
-  })
+  const other = openAsHooks(db.url, 8)
   const recorders = [recorder(1000), outcomeRecorder(other, 1000, 900)]
   const ids = ['1', '2', '3', '5', '6', '7', '8']
   await Promise.all(

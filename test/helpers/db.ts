@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import pg from 'pg'
 import { inject } from 'vitest'
+import { type Database, openDatabase } from '../../src/db/client.ts'
 import { expectNoPlanted } from './canaries.ts'
 
 export interface TestDatabase {
@@ -30,6 +31,18 @@ export async function testDatabase(template = 'template_carryover'): Promise<Tes
       await administer(`drop database ${name} with (force)`)
     },
   }
+}
+
+/** Connections that can do what the hooks listener's can. */
+export function openAsHooks(connectionString: string, max: number): Database {
+  return openDatabase({
+    connectionString,
+    applicationName: 'test',
+    role: 'carryover_hooks',
+    max,
+    min: 0,
+    onLost: () => {},
+  })
 }
 
 /** Every row of every table of ours, as text. */

@@ -5,18 +5,11 @@ import type { Chain, ChainMessage } from '../../src/lanes/chain.ts'
 import { createChain } from '../../src/lanes/chain.ts'
 import { MD5 } from '../../src/lanes/md5-module.ts'
 import { SHA256, SHA512 } from '../../src/lanes/sha2-module.ts'
+import { bytesOf } from '../helpers/bytes.ts'
+import { memoriesMadeBy } from '../helpers/wasm-memory.ts'
 
 declare const WebAssembly: {
   validate(bytes: Uint8Array<ArrayBuffer>): boolean
-  Instance: { prototype: object }
-}
-
-/** Bytes that look random and are the same in every run. */
-function bytesOf(seed: string, length: number): Buffer {
-  const blocks = Array.from({ length: Math.ceil(length / 64) }, (_, block) =>
-    createHash('sha512').update(`${seed} ${block}`).digest(),
-  )
-  return Buffer.concat(blocks).subarray(0, length)
 }
 
 const messageOf = (length: number, digestAt: number): ChainMessage => ({
@@ -91,23 +84,10 @@ describe.each([
   })
 
   test('nothing stays in the memory of the module', () => {
-    const memories: { buffer: ArrayBuffer }[] = []
-    const original = WebAssembly.Instance
-    try {
-      Object.assign(WebAssembly, {
-        Instance: function watched(module: object) {
-          const instance = Reflect.construct(original as never, [module]) as {
-            exports: { memory: { buffer: ArrayBuffer } }
-          }
-          memories.push(instance.exports.memory)
-          return instance
-        },
-      })
+    const memories = memoriesMadeBy(() => {
       const chain = createDigestChain()
       chain(name, chainOf(messageOf(300, 7), 5))
-    } finally {
-      Object.assign(WebAssembly, { Instance: original })
-    }
+    })
     expect(memories.length).toBe(1)
     for (const { buffer } of memories) expect(new Uint8Array(buffer).every((byte) => byte === 0)).toBe(true)
   })

@@ -1,5 +1,4 @@
 import { spawnSync } from 'node:child_process'
-import { createHash } from 'node:crypto'
 import { hashSync } from 'bcryptjs'
 import { describe, expect, test } from 'vitest'
 import type { BcryptJob } from '../../src/hashes/bcrypt-work.ts'
@@ -9,30 +8,19 @@ import { eksBlowfish } from '../../src/hashes/eksblowfish.ts'
 import { guardedKey, plainKey, signExtendedKey } from '../../src/lanes/eks-key.ts'
 import { createEksLanes, MOST_LANES } from '../../src/lanes/eks-lanes.ts'
 import { eksModule } from '../../src/lanes/eks-module.ts'
-
-declare const WebAssembly: {
-  Module: { new (bytes: Uint8Array<ArrayBuffer>): object }
-  Instance: { prototype: object }
-}
+import { bytesOf } from '../helpers/bytes.ts'
+import { memoriesMadeBy } from '../helpers/wasm-memory.ts'
 
 const work = createBcryptWork()
 const lanes = createEksLanes()
 
-/** Bytes that look random and are the same in every run. */
-function bytes(seed: string, length: number): Buffer {
-  const blocks = Array.from({ length: Math.ceil(length / 64) }, (_, block) =>
-    createHash('sha512').update(`${seed} ${block}`).digest(),
-  )
-  return Buffer.concat(blocks).subarray(0, length)
-}
-
-const number = (seed: string, below: number) => bytes(seed, 4).readUInt32BE() % below
+const number = (seed: string, below: number) => bytesOf(seed, 4).readUInt32BE() % below
 const ALPHABET = ['a', 'Z', '0', '$', ' ', 'é', 'ß', 'Ω', '€', '漢', '🙂']
 
 /** Text of up to 90 characters of one to four bytes. */
 function text(seed: string): string {
   return Array.from(
-    bytes(seed, number(`${seed} length`, 91)),
+    bytesOf(seed, number(`${seed} length`, 91)),
     (byte) => ALPHABET[byte % ALPHABET.length],
   ).join('')
 }
@@ -57,7 +45,7 @@ describe('text is hashed as bcryptjs does it', () => {
   const job = (seed: string, cost: number): BcryptJob => ({
     revision: ['a', 'b', 'y'][number(`${seed} revision`, 3)] ?? 'b',
     cost,
-    salt: bytes(`${seed} salt`, 16),
+    salt: bytesOf(`${seed} salt`, 16),
     password: Buffer.from(text(seed)),
   })
   const expected = (one: BcryptJob) =>
@@ -86,8 +74,8 @@ describe('bytes are hashed as eksblowfish without WebAssembly does it', () => {
     for (const [index, keyOf] of keys.entries()) {
       const jobs = Array.from({ length: MOST_LANES }, (_, lane) => {
         const seed = `${length} ${index} ${lane}`
-        const key = keyOf(Buffer.concat([bytes(seed, length).subarray(0, 72), Buffer.alloc(1)]))
-        return { key, salt: bytes(`${seed} salt`, 16) }
+        const key = keyOf(Buffer.concat([bytesOf(seed, length).subarray(0, 72), Buffer.alloc(1)]))
+        return { key, salt: bytesOf(`${seed} salt`, 16) }
       })
       const expected = jobs.map(({ key, salt }) => eksBlowfish(key, salt, 4))
       for (let count = 1; count <= MOST_LANES; count += 1) {
@@ -100,7 +88,7 @@ describe('bytes are hashed as eksblowfish without WebAssembly does it', () => {
 
   test('the bit that $2a$ adds', () => {
     const key = guardedKey(Buffer.from('ffffa300', 'hex'))
-    const salt = bytes('guard', 16)
+    const salt = bytesOf('guard', 16)
     expect(key.guard).not.toBe(0)
     expect(
       lanes(
@@ -124,10 +112,10 @@ function crypts(jobs: readonly BcryptJob[]): (string | null)[] {
 function bytewise(revision: string, index: number): BcryptJob {
   const seed = `${revision} ${index}`
   // crypt() ends at a NUL. Bytes above 0x7f are what the revisions differ in.
-  const password = bytes(seed, number(`${seed} length`, 100)).map((byte) =>
+  const password = bytesOf(seed, number(`${seed} length`, 100)).map((byte) =>
     index % 2 === 0 ? byte | 0x80 : byte || 1,
   )
-  return { revision, cost: 4, salt: bytes(`${seed} salt`, 16), password }
+  return { revision, cost: 4, salt: bytesOf(`${seed} salt`, 16), password }
 }
 
 test.for(['a', 'b', 'x', 'y'])(
@@ -151,27 +139,14 @@ test('what is no number of lanes, or not of one cost, is refused', () => {
 })
 
 test('nothing stays in the memory of a module', () => {
-  const memories: { buffer: ArrayBuffer }[] = []
-  const original = WebAssembly.Instance
-  try {
-    Object.assign(WebAssembly, {
-      Instance: function watched(module: object) {
-        const instance = Reflect.construct(original as never, [module]) as {
-          exports: { memory: { buffer: ArrayBuffer } }
-        }
-        memories.push(instance.exports.memory)
-        return instance
-      },
-    })
+  const memories = memoriesMadeBy(() => {
     const watched = createEksLanes()
     for (let count = 1; count <= MOST_LANES; count += 1)
       watched(
-        Array.from({ length: count }, () => ({ key: plainKey(Buffer.from('a\0')), salt: bytes('s', 16) })),
+        Array.from({ length: count }, () => ({ key: plainKey(Buffer.from('a\0')), salt: bytesOf('s', 16) })),
         4,
       )
-  } finally {
-    Object.assign(WebAssembly, { Instance: original })
-  }
+  })
   expect(memories.length).toBe(MOST_LANES)
   for (const { buffer } of memories) expect(new Uint8Array(buffer).every((byte) => byte === 0)).toBe(true)
 })
@@ -184,7 +159,7 @@ describe('where the lanes do not pass their test', () => {
     { revision: 'b', password: Buffer.from('tëxt') },
     { revision: 'x', password: Buffer.from('ffffa3', 'hex') },
     { revision: 'y', password: Buffer.from('é'.repeat(40)) },
-  ].map((job, index) => ({ ...job, cost: 4, salt: bytes(`fallback ${index}`, 16) }))
+  ].map((job, index) => ({ ...job, cost: 4, salt: bytesOf(`fallback ${index}`, 16) }))
   const right = jobs.flatMap((job) => work.digestsOf([job]))
 
   /** A module whose last load reads another S-box: it validates and computes something else. */
