@@ -4,6 +4,18 @@ CREATE SCHEMA IF NOT EXISTS "carryover";
 --> statement-breakpoint
 CREATE SCHEMA IF NOT EXISTS "legacy";
 --> statement-breakpoint
+CREATE TABLE "carryover"."chains" (
+	"id" bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY (sequence name "carryover"."chains_id_seq" INCREMENT BY 1 MINVALUE 1 MAXVALUE 9223372036854775807 START WITH 1 CACHE 1),
+	"run" uuid NOT NULL,
+	"lane" integer NOT NULL,
+	"started_at" timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+	"length" bigint DEFAULT 0 NOT NULL,
+	"head" "bytea" NOT NULL,
+	"window_start" timestamp with time zone,
+	"refusals" bigint DEFAULT 0 NOT NULL,
+	CONSTRAINT "chains_run_lane" UNIQUE("run","lane")
+);
+--> statement-breakpoint
 CREATE TABLE "carryover"."confirmed_events" (
 	"event_id" text PRIMARY KEY NOT NULL,
 	"at" timestamp with time zone DEFAULT clock_timestamp() NOT NULL
@@ -60,7 +72,12 @@ CREATE TABLE "carryover"."outcomes" (
 	"verdict" text NOT NULL,
 	"scheme" text,
 	"millis" integer NOT NULL,
-	"request_id" text
+	"request_id" text,
+	"user_salt" "bytea",
+	"user_ref" "bytea",
+	"chain" bigint NOT NULL,
+	"place" bigint NOT NULL,
+	"link" "bytea" NOT NULL
 );
 --> statement-breakpoint
 CREATE TABLE "carryover"."refusals" (
@@ -71,4 +88,5 @@ CREATE TABLE "carryover"."refusals" (
 --> statement-breakpoint
 CREATE INDEX "outcomes_user" ON "carryover"."outcomes" USING btree ("user_id","id");--> statement-breakpoint
 CREATE INDEX "outcomes_login" ON "carryover"."outcomes" USING btree ("login_digest","id") WHERE "carryover"."outcomes"."login_digest" is not null;--> statement-breakpoint
+CREATE INDEX "chains_window" ON "carryover"."chains" USING btree ("window_start") WHERE "carryover"."chains"."window_start" is not null;--> statement-breakpoint
 CREATE INDEX "refusals_window" ON "carryover"."refusals" USING btree ("window_start");

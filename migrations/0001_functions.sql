@@ -40,15 +40,43 @@ begin
   raise exception 'carryover.% is append-only', tg_table_name using errcode = 'insufficient_privilege';
 end $$;
 --> statement-breakpoint
-create trigger append_only before update or delete or truncate on carryover.outcomes
+create trigger append_only before delete or truncate on carryover.outcomes
 for each statement execute function carryover.refuse_change();
+--> statement-breakpoint
+-- Whose an outcome is may be forgotten. The chain holds user_ref, which nobody can make again without the salt.
+create function carryover.refuse_rewriting() returns trigger
+language plpgsql as $$
+begin
+  if new.user_id is not null or new.user_salt is not null
+    or (to_jsonb(new) - 'user_id' - 'user_salt') <> (to_jsonb(old) - 'user_id' - 'user_salt') then
+    raise exception 'carryover.% is append-only', tg_table_name using errcode = 'insufficient_privilege';
+  end if;
+  return new;
+end $$;
+--> statement-breakpoint
+create trigger forgetting_only before update on carryover.outcomes
+for each row execute function carryover.refuse_rewriting();
+--> statement-breakpoint
+-- For a person's request: the outcomes stay, and say no more whose they are. Answers how many they were.
+create function carryover.forget_outcomes(user_id text) returns bigint
+language plpgsql
+set search_path = pg_catalog, pg_temp
+as $$
+#variable_conflict use_column
+declare
+  forgotten bigint;
+begin
+  update carryover.outcomes o set user_id = null, user_salt = null where o.user_id = forget_outcomes.user_id;
+  get diagnostics forgotten = row_count;
+  return forgotten;
+end $$;
 --> statement-breakpoint
 -- Looks up at most 100 names at once: by login, then, where no login answers, by e-mail address. `matches` is 0 for
 -- a name that nobody has and 2 for one that several have; only exactly one match brings a user. A null name
 -- matches nobody and costs the same. A ledger row with deleted_at hides its user, wherever the row came from.
 create function carryover.find_users(names text[], refusal_window interval)
 returns table (
-  place bigint, matches int, refusals int,
+  place bigint, matches int, refusals int, refusals_overall bigint,
   id text, login text, email text, password_hash text, hash_scheme text, salt text,
   status text, cohort text, profile jsonb, state text, verified_at timestamptz, migrated_at timestamptz
 )
@@ -77,6 +105,7 @@ begin
       where r.subject = carryover.refusal_subject(u.id, n.name, (select login_key from carryover.installation where one))
         and r.window_start > clock_timestamp() - refusal_window
     ), 0),
+    (select carryover.refusals_overall(refusal_window)),
     u.id, u.login, u.email, u.password_hash, u.hash_scheme, u.salt,
     u.status, u.cohort, u.profile::jsonb, coalesce(u.state, 'unmigrated'), u.verified_at, u.migrated_at
   from unnest(names) with ordinality n (name, place)
@@ -144,16 +173,100 @@ begin
     unverifiable = c.unverifiable + excluded.unverifiable;
 end $$;
 --> statement-breakpoint
+-- The next link of a chain. Without a link before it, the one that the chain begins with.
+create function carryover.next_link(link bytea, genesis bytea, content bytea) returns bytea
+language sql immutable parallel safe
+return sha256(coalesce(link, genesis) || content);
+--> statement-breakpoint
+create aggregate carryover.chain_links(genesis bytea, content bytea) (sfunc = carryover.next_link, stype = bytea);
+--> statement-breakpoint
+-- Appends outcomes to the record and to the chain of one lane of one run of a process: only one statement at a time may
+-- use a lane, and nobody else waits for it. `given` are their verdicts, `refused` is how many of them count as refusals.
+-- Answers the chain's newest link and its place. `carryover audit verify` computes the links again: src/audit/link.ts.
+create function carryover.append_outcomes(
+  proposed jsonb, given text[], refused bigint, refusal_window interval, run uuid, lane int
+) returns jsonb
+language plpgsql
+set search_path = pg_catalog, pg_temp
+set plan_cache_mode = force_generic_plan
+set jit = off
+as $$
+#variable_conflict use_column
+declare
+  chain carryover.chains;
+  newest bytea;
+  number bigint;
+begin
+  select * into chain from carryover.chains c
+  where c.run = append_outcomes.run and c.lane = append_outcomes.lane for update;
+  if not found then
+    insert into carryover.chains (run, lane, head)
+    values (run, lane, sha256(convert_to('carryover ' || append_outcomes.run || ' ' || append_outcomes.lane, 'UTF8')))
+    returning * into chain;
+  end if;
+
+  with read as materialized (
+    select o.*, clock_timestamp() as at,
+      case when o.user_id is not null then uuid_send(gen_random_uuid()) end as user_salt,
+      case when o.user_id is null and o.name is not null
+        then carryover.name_digest(o.name, (select login_key from carryover.installation where one)) end as login_digest
+    from rows from (
+      jsonb_to_recordset(proposed)
+        as (dialect text, hook text, user_id text, name text, scheme text, millis int, request_id text),
+      unnest(given)
+    ) with ordinality o (dialect, hook, user_id, name, scheme, millis, request_id, given, place)
+  ),
+  referred as (
+    select r.*, sha256(r.user_salt || convert_to(r.user_id, 'UTF8')) as user_ref from read r
+  ),
+  linked as (
+    select r.*, carryover.chain_links(chain.head, sha256(convert_to(jsonb_build_array(
+      chain.length + r.place, (extract(epoch from r.at) * 1000000)::bigint, r.dialect, r.hook, encode(r.user_ref, 'hex'),
+      encode(r.login_digest, 'hex'), r.given, r.scheme, r.millis, r.request_id)::text, 'UTF8'))) over (order by r.place) as link
+    from referred r
+  ),
+  added as (
+    insert into carryover.outcomes (at, dialect, hook, user_id, login_digest, verdict, scheme, millis, request_id,
+      user_salt, user_ref, chain, place, link)
+    select at, dialect, hook, user_id, login_digest, given, scheme, millis, request_id,
+      user_salt, user_ref, chain.id, chain.length + place, link
+    from linked order by place
+    returning place, link
+  )
+  select (select a.link from added a order by a.place desc limit 1), (select count(*) from added) into newest, number;
+
+  update carryover.chains c set
+    length = chain.length + number,
+    head = coalesce(newest, chain.head),
+    window_start = case when refused = 0 or chain.window_start > clock_timestamp() - refusal_window
+      then chain.window_start else clock_timestamp() end,
+    refusals = case when refused = 0 or chain.window_start > clock_timestamp() - refusal_window
+      then chain.refusals else 0 end + refused
+  where c.id = chain.id;
+  return jsonb_build_object('run', chain.run, 'lane', chain.lane, 'place', chain.length + number,
+    'link', encode(coalesce(newest, chain.head), 'hex'));
+end $$;
+--> statement-breakpoint
+-- Refusals of everybody within the window, as far as they are committed.
+create function carryover.refusals_overall(refusal_window interval) returns bigint
+language sql stable
+return (
+  select coalesce(sum(c.refusals), 0)::bigint from carryover.chains c
+  where c.window_start > clock_timestamp() - refusal_window
+);
+--> statement-breakpoint
 -- Records at most 100 outcomes and answers the verdict that is to be given for each, as an array in their order. It
--- differs from the proposed one in one case: too many refusals for one subject within the window turn any verdict into
--- `throttled`. That is decided here, under the row's lock, so that it holds across processes. A match moves the ledger
--- to `verified`.
+-- differs from the proposed one in one case: too many refusals within the window, of one subject or overall, turn any
+-- verdict into `throttled`. For a subject that is decided under its row's lock, so that it holds across processes;
+-- overall it holds but for what is in flight. A match moves the ledger to `verified`. Also answers the newest link of the
+-- record's chain, which the caller names by run and lane.
 -- Where `once_per_request`, a provider that has lost an answer asks again under the same request id, up to three times in
 -- all: a refusal that is among the last 20 outcomes of its subject is not counted a second and a third time. Never more,
 -- whoever makes the ids.
 -- One outcome: {dialect, hook, name, user_id, cohort, scheme, usable, verdict, millis, request_id, once_per_request}.
-create function carryover.record_outcomes(proposed jsonb, refusal_limit int, refusal_window interval)
-returns jsonb
+create function carryover.record_outcomes(
+  proposed jsonb, refusal_limit int, refusal_window interval, overall_limit bigint, run uuid, lane int
+) returns jsonb
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 -- As in find_users.
@@ -171,8 +284,10 @@ declare
   unlisted boolean;
   matched text[];
   deltas jsonb := '[]';
+  head jsonb;
   -- A constant, because an index cannot serve what is volatile.
   ended_before constant timestamptz := clock_timestamp() - refusal_window;
+  overall_before constant bigint := carryover.refusals_overall(refusal_window);
 begin
   if jsonb_array_length(proposed) > 100 then
     raise exception 'at most 100 outcomes at once' using errcode = 'program_limit_exceeded';
@@ -221,12 +336,14 @@ begin
   ranked as (
     select o.*,
       count(*) filter (where refused) over (partition by subject order by place rows between unbounded preceding and 1 preceding) as earlier,
-      count(*) filter (where refused) over (partition by subject) as together
+      count(*) filter (where refused) over (partition by subject) as together,
+      count(*) filter (where refused) over (order by place rows between unbounded preceding and 1 preceding) as earlier_overall
     from outcome o
   ),
   judged as (
     select k.*, case
       when k.subject is null then k.verdict
+      when overall_before + k.earlier_overall >= overall_limit then 'throttled'
       when k.earlier + coalesce(c.refusals - k.together, (
         select r.refusals from carryover.refusals r
         where r.subject = k.subject and r.window_start > clock_timestamp() - refusal_window
@@ -282,16 +399,7 @@ begin
     into deltas from summed;
   end if;
 
-  insert into carryover.outcomes (dialect, hook, user_id, login_digest, verdict, scheme, millis, request_id)
-  select o.dialect, o.hook, o.user_id,
-    case when o.user_id is null then carryover.name_digest(o.name, (select login_key from carryover.installation where one)) end,
-    o.given, o.scheme, o.millis, o.request_id
-  from rows from (
-    jsonb_to_recordset(proposed)
-      as (dialect text, hook text, user_id text, name text, scheme text, millis int, request_id text),
-    unnest(given)
-  ) with ordinality o (dialect, hook, user_id, name, scheme, millis, request_id, given, place)
-  order by o.place;
+  head := carryover.append_outcomes(proposed, given, refused_now, refusal_window, run, lane);
 
   -- Windows that are over have nothing to say. Twice as many are swept as can have been added, so the table stays small.
   if refused_now > 0 then
@@ -303,14 +411,14 @@ begin
 
   -- The last thing before the commit: others wait for the rows of the counts until then.
   if deltas <> '[]' then perform carryover.add_counts(deltas); end if;
-  return coalesce(to_jsonb(given), '[]');
+  return jsonb_build_object('given', coalesce(to_jsonb(given), '[]'), 'head', head);
 end $$;
 --> statement-breakpoint
 -- Takes in at most 100 confirmations: {dialect, hook, name, result, event_id}. `stored` moves the user to `migrated`,
--- from wherever it was and for good, so that the order of events does not matter. Says for each what it was:
--- 'confirmed', 'repeated' (this event, or this user's migration, is known already), 'not-stored' or 'unknown'.
-create function carryover.confirm_users(notices jsonb)
-returns table (place bigint, result text)
+-- from wherever it was and for good, so that the order of events does not matter. Says for each what it was, in their
+-- order: 'confirmed', 'repeated' (this event, or this user's migration, is known already), 'not-stored' or 'unknown'.
+-- Run and lane name the record's chain, as above.
+create function carryover.confirm_users(notices jsonb, run uuid, lane int) returns jsonb
 language plpgsql volatile security definer
 set search_path = pg_catalog, pg_temp
 set enable_seqscan = off
@@ -319,6 +427,11 @@ as $$
 declare
   notice record;
   found_ids text[];
+  result text;
+  results jsonb := '{}';
+  recorded jsonb := '[]';
+  verdicts text[] := '{}';
+  head jsonb;
   deltas jsonb := '[]';
   row_before carryover.users;
 begin
@@ -331,17 +444,14 @@ begin
       jsonb_to_record(p.value) as n (dialect text, hook text, name text, result text, event_id text)
     order by 7, 1
   loop
-    place := notice.place;
     found_ids := notice.ids;
     if cardinality(found_ids) <> 1 then
-      result := 'unknown';
-      return next;
+      results := results || jsonb_build_object(notice.place::text, 'unknown');
       continue;
     end if;
     insert into carryover.confirmed_events (event_id) values (notice.event_id) on conflict do nothing;
     if not found then
-      result := 'repeated';
-      return next;
+      results := results || jsonb_build_object(notice.place::text, 'repeated');
       continue;
     end if;
     if notice.result = 'stored' then
@@ -367,12 +477,16 @@ begin
     else
       result := 'not-stored';
     end if;
-    insert into carryover.outcomes (dialect, hook, user_id, verdict, millis, request_id)
-    values (notice.dialect, notice.hook, found_ids[1],
-      case when notice.result = 'stored' then 'confirmed' else 'not-stored' end, 0, notice.event_id);
-    return next;
+    results := results || jsonb_build_object(notice.place::text, result);
+    recorded := recorded || jsonb_build_object('dialect', notice.dialect, 'hook', notice.hook, 'user_id', found_ids[1],
+      'millis', 0, 'request_id', notice.event_id);
+    verdicts := verdicts || case when notice.result = 'stored' then 'confirmed' else 'not-stored' end;
   end loop;
+  if recorded <> '[]' then head := carryover.append_outcomes(recorded, verdicts, 0, '0 s', run, lane); end if;
   if deltas <> '[]' then perform carryover.add_counts(deltas); end if;
+  return jsonb_build_object('head', head, 'results', (
+    select coalesce(jsonb_agg(results -> p.place::text order by p.place), '[]')
+    from jsonb_array_elements(notices) with ordinality p (value, place)));
 end $$;
 --> statement-breakpoint
 -- The scheme that most unmigrated users have: its cost is the cost of an unknown login.
@@ -432,9 +546,9 @@ revoke all on all functions in schema carryover from public;
 --> statement-breakpoint
 grant usage on schema carryover to carryover_hooks, carryover_admin;
 --> statement-breakpoint
-grant execute on function carryover.find_users(text[], interval), carryover.record_outcomes(jsonb, int, interval),
-  carryover.confirm_users(jsonb), carryover.common_scheme(), carryover.schema_version() to carryover_hooks;
+grant execute on function carryover.find_users(text[], interval), carryover.record_outcomes(jsonb, int, interval, bigint, uuid, int),
+  carryover.confirm_users(jsonb, uuid, int), carryover.common_scheme(), carryover.schema_version() to carryover_hooks;
 --> statement-breakpoint
 grant execute on function carryover.find_user_ids(text), carryover.schema_version() to carryover_admin;
 --> statement-breakpoint
-grant select on carryover.users, carryover.counts, carryover.outcomes to carryover_admin;
+grant select on carryover.users, carryover.counts, carryover.outcomes, carryover.chains to carryover_admin;

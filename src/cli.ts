@@ -1,4 +1,5 @@
 import { analyze } from './commands/analyze.ts'
+import { audit } from './commands/audit.ts'
 import { type Command, type ExitCode, type Io, UsageError } from './commands/command.ts'
 import { counts } from './commands/counts.ts'
 import { demo } from './commands/demo.ts'
@@ -29,6 +30,7 @@ export const commands: readonly Command[] = [
   probe,
   prove,
   doctor,
+  audit,
   demo,
 ]
 

@@ -100,6 +100,12 @@ const common = {
     purpose:
       'Refusals of one login within the window after which attempts are refused unchecked. Ten: a person who mistypes needs fewer, a guesser learns nothing from ten.',
   },
+  THROTTLE_OVERALL_REFUSALS: {
+    read: whole(100, 100_000_000),
+    default: '100000',
+    purpose:
+      'Refusals of all logins together within the window, by all processes, after which every attempt is refused unchecked until the window is over. It bounds guessing that is spread over many logins. Well above what wrong passwords of the busiest hour come to, or a guesser could keep everybody out.',
+  },
   THROTTLE_WINDOW_SECONDS: {
     read: whole(1, 86_400),
     default: '900',
@@ -197,8 +203,7 @@ export interface Config {
   readonly dialects: ReadonlyMap<string, DialectPolicy>
   readonly hashes: HashSettings
   readonly checkThreads: number
-  readonly refusalLimit: number
-  readonly refusalWindowSeconds: number
+  readonly throttle: { readonly limit: number; readonly overall: number; readonly windowSeconds: number }
   readonly migratedGraceMs: number
   readonly verifiedGraceMs: number
   /** Mismatches that are diagnosed in a minute; undefined: none. */
@@ -259,8 +264,11 @@ export function readConfig(environment: Environment, embeddedUrl?: string): Conf
       forms: complete.PASSWORD_FORMS,
     },
     checkThreads: complete.CHECK_THREADS,
-    refusalLimit: complete.THROTTLE_REFUSALS,
-    refusalWindowSeconds: complete.THROTTLE_WINDOW_SECONDS,
+    throttle: {
+      limit: complete.THROTTLE_REFUSALS,
+      overall: complete.THROTTLE_OVERALL_REFUSALS,
+      windowSeconds: complete.THROTTLE_WINDOW_SECONDS,
+    },
     migratedGraceMs: complete.MIGRATED_GRACE_SECONDS * 1_000,
     verifiedGraceMs: complete.VERIFIED_GRACE_SECONDS * 1_000,
     diagnosePerMinute: complete.DIAGNOSE_MISMATCHES === 'on' ? complete.DIAGNOSE_PER_MINUTE : undefined,

@@ -71,6 +71,8 @@ export type LogEvent =
   /** In use in place of the fastest, which does not work here; null: none does, and Argon2 hashes are unavailable. */
   | { event: 'argon2-library'; library: 'argon2' | null }
   | { event: 'lanes-off' }
+  /** The newest link of a chain of the record. Kept away from the database, it shows what is cut off behind it. */
+  | { event: 'record-head'; run: string; lane: number; place: number; link: string }
   | { event: 'certificates-renewed' }
   /** Those in use stay in use. */
   | { event: 'certificates-unusable'; code: string }
@@ -97,6 +99,7 @@ const levels: Record<LogEvent['event'], Level> = {
   'thread-lost': 'error',
   'argon2-library': 'warn',
   'lanes-off': 'error',
+  'record-head': 'info',
   'certificates-renewed': 'info',
   'certificates-unusable': 'error',
   crash: 'error',

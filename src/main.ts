@@ -4,6 +4,7 @@ import { createAllowList } from './callers/addresses.ts'
 import { type BearerCheck, createBearerCheck } from './callers/bearer.ts'
 import { type CheckerEvents, createChecker } from './checker/checker.ts'
 import type { Config, DatabaseAccount } from './config.ts'
+import { createChains } from './db/chains.ts'
 import { type Database, openDatabase } from './db/client.ts'
 import { readCounts } from './db/counts.ts'
 import { readHistories } from './db/history.ts'
@@ -45,6 +46,9 @@ const DRAIN_LIMIT_MS = 5_000
 
 /** How often the store's most common scheme is asked for. It changes over weeks. */
 const COMMON_SCHEME_EVERY_MS = 60_000
+
+/** How often the newest links of the record go to the log: what is cut off behind the last one that is kept elsewhere shows. */
+const RECORD_HEADS_EVERY_MS = 60_000
 
 /** How often the files of certificates are looked at. Those who replace them do so hours or days before they must be. */
 const CERTIFICATES_EVERY_MS = 60_000
@@ -91,8 +95,13 @@ export async function startService(config: Config, log: Log): Promise<Service> {
   await refreshDecoys()
   const refreshing = setInterval(refreshDecoys, COMMON_SCHEME_EVERY_MS).unref()
 
-  const find = userFinder(hooksDatabase, config.refusalWindowSeconds)
-  const record = recorders(outcomeRecorder(hooksDatabase, config.refusalLimit, config.refusalWindowSeconds))
+  const find = userFinder(hooksDatabase, config.throttle)
+  const chains = createChains()
+  const record = recorders(outcomeRecorder(hooksDatabase, config.throttle, chains))
+  const logHeads = () => {
+    for (const head of chains.moved()) log({ event: 'record-head', ...head })
+  }
+  const loggingHeads = setInterval(logHeads, RECORD_HEADS_EVERY_MS).unref()
   const check: typeof checker.check = async (...question) => {
     const end = metrics.checkSeconds.startTimer()
     try {
@@ -122,7 +131,7 @@ export async function startService(config: Config, log: Log): Promise<Service> {
       classify: (stored) => classify(stored, context),
       decoys,
       gate: createGate(config.checkThreads),
-      refusalLimit: config.refusalLimit,
+      refusalLimit: config.throttle.limit,
       migratedGraceMs: config.migratedGraceMs,
       record: record.verdict,
     },
@@ -140,6 +149,7 @@ export async function startService(config: Config, log: Log): Promise<Service> {
             result,
             event_id: eventId,
           })),
+          chains,
         ),
     },
   })
@@ -157,6 +167,7 @@ export async function startService(config: Config, log: Log): Promise<Service> {
       return listener
     } catch (error) {
       clearInterval(refreshing)
+      clearInterval(loggingHeads)
       await Promise.all(bound.map((listener) => listener.close(0)))
       await endAll()
       throw error
@@ -205,11 +216,13 @@ export async function startService(config: Config, log: Log): Promise<Service> {
       log({ event: 'stopping' })
       clearInterval(refreshing)
       clearInterval(reloading)
+      clearInterval(loggingHeads)
       await hooks.close(DRAIN_LIMIT_MS)
       for (const { stop } of bearers) stop()
       diagnosis?.stop()
       await admin.close(0)
       await endAll()
+      logHeads()
       log({ event: 'stopped' })
     },
   }

@@ -3,7 +3,7 @@ import { readDatabaseUrl, readHashSettings } from '../config.ts'
 import type { Database } from '../db/client.ts'
 import { checkSchema } from '../db/migrate.ts'
 import { recordProbes } from '../db/probes.ts'
-import { userFinder } from '../db/users.ts'
+import { UNTHROTTLED, userFinder } from '../db/users.ts'
 import type { LegacyUser, VerdictKind } from '../domain.ts'
 import { errorCode } from '../errors.ts'
 import { hashContextOf } from '../hash-context.ts'
@@ -90,7 +90,7 @@ async function probeAll(
   context: HashContext,
   io: Io,
 ): Promise<Probed[]> {
-  const find = userFinder(database, 1)
+  const find = userFinder(database, UNTHROTTLED)
   const checker = createChecker({ threads: 1, context })
   const probed: Probed[] = []
   let variants = 0

@@ -1,6 +1,6 @@
 import { createChecker } from '../checker/checker.ts'
 import { readDatabaseUrl, readHashSettings } from '../config.ts'
-import { userFinder } from '../db/users.ts'
+import { UNTHROTTLED, userFinder } from '../db/users.ts'
 import type { Verdict } from '../domain.ts'
 import { hashContextOf } from '../hash-context.ts'
 import { type Classified, classify } from '../hashes/classify.ts'
@@ -27,7 +27,7 @@ Throttling and the grace period after a migration are left out: the answer is ab
     try {
       const deadline = performance.now() + 60_000
       return await withDatabase(url, async (database): Promise<ExitCode> => {
-        const found = await userFinder(database, 1)(lookupName(positionals[0] ?? ''), deadline)
+        const found = await userFinder(database, UNTHROTTLED)(lookupName(positionals[0] ?? ''), deadline)
         const { verdict, classified } = await foresee(found, password, {
           check: (stored, bytes) => checker.check(stored, bytes, deadline),
           classify: (stored) => classify(stored, context),

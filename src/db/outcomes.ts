@@ -1,5 +1,6 @@
 import type { VerdictKind } from '../domain.ts'
 import { batched } from './batch.ts'
+import type { Chains, Head } from './chains.ts'
 import type { Database } from './client.ts'
 
 /** One line of the record, as `carryover.record_outcomes` reads it. */
@@ -19,20 +20,34 @@ export interface ProposedOutcome {
   readonly once_per_request?: boolean
 }
 
+/** How much guessing is borne, by all processes together. */
+export interface Throttle {
+  /** Refusals of one subject within a window. */
+  readonly limit: number
+  /** Refusals of everybody within a window. */
+  readonly overall: number
+  readonly windowSeconds: number
+}
+
 /**
  * Writes outcomes, many callers in one statement and one commit; resolves when the commit is on disk, with the verdict
  * that is to be given.
  */
-export function outcomeRecorder(database: Database, refusalLimit: number, refusalWindowSeconds: number) {
+export function outcomeRecorder(
+  database: Database,
+  { limit, overall, windowSeconds }: Throttle,
+  chains: Chains,
+) {
   return batched<ProposedOutcome, ProposedOutcome['verdict']>(
-    async (outcomes) => {
-      const [row] = await database.query<{ given: ProposedOutcome['verdict'][] }>({
-        name: 'record-outcomes',
-        text: 'select carryover.record_outcomes($1::jsonb, $2, make_interval(secs => $3)) as given',
-        values: [JSON.stringify(outcomes), refusalLimit, refusalWindowSeconds],
-      })
-      return row?.given ?? []
-    },
+    (outcomes) =>
+      chains.append(async (run, lane) => {
+        const [row] = await database.query<{ said: { given: ProposedOutcome['verdict'][]; head: Head } }>({
+          name: 'record-outcomes',
+          text: 'select carryover.record_outcomes($1::jsonb, $2, make_interval(secs => $3), $4, $5, $6) as said',
+          values: [JSON.stringify(outcomes), limit, windowSeconds, overall, run, lane],
+        })
+        return { result: row?.said.given ?? [], head: row?.said.head ?? null }
+      }),
     // Commits of two lanes overlap; more would only split the batches.
     { most: 100, lanes: 2 },
   )
@@ -46,17 +61,22 @@ export interface Notice {
   readonly event_id: string
 }
 
+export type NoticeResult = 'confirmed' | 'repeated' | 'not-stored' | 'unknown'
+
 /** Takes in what a provider confirms, at most 100 notices. Answers in their order. */
-export async function confirmUsers(
+export function confirmUsers(
   database: Database,
   notices: readonly Notice[],
-): Promise<('confirmed' | 'repeated' | 'not-stored' | 'unknown')[]> {
-  const rows = await database.query<{ result: 'confirmed' | 'repeated' | 'not-stored' | 'unknown' }>({
-    name: 'confirm-users',
-    text: 'select place, result from carryover.confirm_users($1::jsonb) order by place',
-    values: [JSON.stringify(notices)],
+  chains: Chains,
+): Promise<readonly NoticeResult[]> {
+  return chains.append(async (run, lane) => {
+    const [row] = await database.query<{ said: { results: NoticeResult[]; head: Head | null } }>({
+      name: 'confirm-users',
+      text: 'select carryover.confirm_users($1::jsonb, $2, $3) as said',
+      values: [JSON.stringify(notices), run, lane],
+    })
+    return { result: row?.said.results ?? [], head: row?.said.head ?? null }
   })
-  return rows.map(({ result }) => result)
 }
 
 /** The scheme that most unmigrated users have, or null while the copy is empty. */

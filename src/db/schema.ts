@@ -11,6 +11,8 @@ import {
   primaryKey,
   text,
   timestamp,
+  unique,
+  uuid,
 } from 'drizzle-orm/pg-core'
 
 const bytea = customType<{ data: Buffer }>({ dataType: () => 'bytea' })
@@ -60,8 +62,8 @@ export const ledger = carryover.table(
 )
 
 /**
- * Every verdict, admission and confirmation, in the order in which they became true. Append-only: a trigger
- * refuses everything but inserts.
+ * Every verdict, admission and confirmation, in the order in which they became true. Append-only: triggers refuse
+ * everything but inserts and the forgetting of a person.
  */
 export const outcomes = carryover.table(
   'outcomes',
@@ -77,10 +79,43 @@ export const outcomes = carryover.table(
     scheme: text('scheme'),
     millis: integer('millis').notNull(),
     requestId: text('request_id'),
+    /** Random. With it `user_ref` says whose the outcome is; when a person is forgotten, this and `user_id` become null. */
+    userSalt: bytea('user_salt'),
+    /** SHA-256 of salt and id: what the chain holds in place of the id. */
+    userRef: bytea('user_ref'),
+    chain: bigint('chain', { mode: 'number' }).notNull(),
+    /** From 1, without gaps in a chain. */
+    place: bigint('place', { mode: 'number' }).notNull(),
+    /** SHA-256 of the link before it and of this outcome. */
+    link: bytea('link').notNull(),
   },
   (t) => [
     index('outcomes_user').on(t.userId, t.id),
     index('outcomes_login').on(t.loginDigest, t.id).where(sql`${t.loginDigest} is not null`),
+  ],
+)
+
+/**
+ * The record's chains by hash: one for each lane of each run of a process, so that nobody waits for another's link. A
+ * removed or altered outcome breaks its chain; `carryover audit verify` says where.
+ */
+export const chains = carryover.table(
+  'chains',
+  {
+    id: bigint('id', { mode: 'number' }).primaryKey().generatedAlwaysAsIdentity(),
+    run: uuid('run').notNull(),
+    lane: integer('lane').notNull(),
+    startedAt: moment('started_at').notNull().default(sql`clock_timestamp()`),
+    length: bigint('length', { mode: 'number' }).notNull().default(0),
+    /** The newest link. */
+    head: bytea('head').notNull(),
+    /** Refusals that this chain took in within the current window: their sum over the chains bounds guessing overall. */
+    windowStart: moment('window_start'),
+    refusals: bigint('refusals', { mode: 'number' }).notNull().default(0),
+  },
+  (t) => [
+    unique('chains_run_lane').on(t.run, t.lane),
+    index('chains_window').on(t.windowStart).where(sql`${t.windowStart} is not null`),
   ],
 )
 

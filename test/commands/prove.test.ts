@@ -44,10 +44,9 @@ beforeAll(async () => {
     ['failing-1', 'unusable-hash', 'md5'],
   ]
   for (const [id, verdict, scheme] of outcomes)
-    await db.owner.query(
-      `insert into carryover.outcomes (dialect, hook, user_id, verdict, scheme, millis) values ('okta', 'password-import', $1, $2, $3, 1)`,
-      [id, verdict, scheme],
-    )
+    await db.owner.query(`select carryover.record_outcomes($1, 1000, '1 hour', 1000, gen_random_uuid(), 0)`, [
+      JSON.stringify([{ dialect: 'okta', hook: 'password-import', user_id: id, verdict, scheme, millis: 1 }]),
+    ])
   for (const [id, cohort, matched] of [
     ['known-0', 'known', false],
     ['known-0', 'known', true],

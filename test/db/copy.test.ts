@@ -138,9 +138,10 @@ test('sign-ins during loads stay exact', async () => {
         millis: 1,
         request_id: null,
       }))
-      await client.query(`select * from carryover.record_outcomes($1, 10, '1 hour')`, [
-        JSON.stringify(outcomes),
-      ])
+      await client.query(
+        `select * from carryover.record_outcomes($1, 10, '1 hour', 1000000, gen_random_uuid(), 0)`,
+        [JSON.stringify(outcomes)],
+      )
       const events = batch.slice(0, 5).map(({ login }) => ({
         dialect: 'test',
         hook: 'test',
@@ -148,7 +149,9 @@ test('sign-ins during loads stay exact', async () => {
         result: 'stored',
         event_id: randomUUID(),
       }))
-      await client.query('select * from carryover.confirm_users($1)', [JSON.stringify(events)])
+      await client.query('select * from carryover.confirm_users($1, gen_random_uuid(), 0)', [
+        JSON.stringify(events),
+      ])
     }
   }
   const signingIn = signIn()

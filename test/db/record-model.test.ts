@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { createChains } from '../../src/db/chains.ts'
 import type { Database } from '../../src/db/client.ts'
 import { outcomeRecorder, type ProposedOutcome } from '../../src/db/outcomes.ts'
 import { openAsHooks, type TestDatabase, testDatabase } from '../helpers/db.ts'
@@ -139,7 +140,11 @@ test.each([1, 2, 3])('120 batches of every kind leave what the model says (seed 
   const roll = dice(seed)
   const ledger = await listedUsers()
   const expected = model(ledger)
-  const record = outcomeRecorder(database, LIMIT, 900)
+  const record = outcomeRecorder(
+    database,
+    { limit: LIMIT, overall: 1_000_000, windowSeconds: 900 },
+    createChains(),
+  )
   for (let round = 0; round < 120; round++) {
     const batch = batchOf(roll, round)
     const given = await Promise.all(batch.map((outcome) => record(outcome, performance.now() + 30_000)))
@@ -226,7 +231,10 @@ test('a plan that was made while the tables were empty still looks up by index w
     })),
   )
   const use = async () => {
-    await db.owner.query(`select carryover.record_outcomes($1, 10, '900 s')`, [proposed])
+    await db.owner.query(
+      `select carryover.record_outcomes($1, 10, '900 s', 1000000, '00000000-0000-0000-0000-000000000000', 0)`,
+      [proposed],
+    )
     await db.owner.query(
       `select * from carryover.find_users(array['u19999', 'e100', 'nobody', null], '900 s')`,
     )
@@ -238,8 +246,8 @@ test('a plan that was made while the tables were empty still looks up by index w
     insert into legacy.users (id, login, email) select 'u' || n, 'u' || n, 'e' || n from generate_series(1, 20000) n;
     insert into carryover.users (user_id, cohort, scheme, usable) select 'u' || n, 'retail', 'bcrypt', true from generate_series(1, 20000) n;
     insert into carryover.refusals select 'user:u' || n, now(), 1 from generate_series(1, 20000) n;
-    insert into carryover.outcomes (dialect, hook, user_id, login_digest, verdict, millis, request_id)
-      select 'okta', 'h', case when n % 2 = 0 then 'u' || n end, case when n % 2 = 1 then sha256(n::text::bytea) end, 'mismatch', 1, 'r'
+    insert into carryover.outcomes (dialect, hook, user_id, login_digest, verdict, millis, request_id, chain, place, link)
+      select 'okta', 'h', case when n % 2 = 0 then 'u' || n end, case when n % 2 = 1 then sha256(n::text::bytea) end, 'mismatch', 1, 'r', 0, n, ''
       from generate_series(1, 40000) n`)
   const rowsRead = async () =>
     (

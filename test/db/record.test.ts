@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { createChains } from '../../src/db/chains.ts'
 import type { Database } from '../../src/db/client.ts'
 import { readCounts } from '../../src/db/counts.ts'
 import { readHistories } from '../../src/db/history.ts'
@@ -22,7 +23,8 @@ afterAll(async () => {
 beforeEach(async () => {
   await db.owner.query(`
     alter table carryover.outcomes disable trigger append_only;
-    truncate legacy.users, carryover.users, carryover.outcomes, carryover.counts, carryover.refusals, carryover.confirmed_events;
+    truncate legacy.users, carryover.users, carryover.outcomes, carryover.counts, carryover.refusals, carryover.confirmed_events,
+      carryover.chains;
     alter table carryover.outcomes enable trigger append_only;
     insert into legacy.users (id, login, email, password_hash, cohort) values
       ('1', 'Ann', 'ann@example.com', 'h', 'retail'), ('2', 'bob', 'Bob@Example.com', 'h', 'retail'),
@@ -52,7 +54,10 @@ function outcome(change: Partial<ProposedOutcome> = {}): ProposedOutcome {
   }
 }
 
-const recorder = (limit = 10, window = 900) => outcomeRecorder(database, limit, window)
+const NEVER = { overall: 1_000_000, windowSeconds: 900 }
+const chains = createChains()
+const recorder = (limit = 10, windowSeconds = 900) =>
+  outcomeRecorder(database, { limit, overall: 1_000_000, windowSeconds }, chains)
 const states = async () =>
   (await db.owner.query(`select user_id, state from carryover.users where state <> 'unmigrated' order by 1`))
     .rows
@@ -76,12 +81,12 @@ describe('looking up', () => {
     { title: 'blanks in the copy', name: 'padded', id: '12' },
     { title: 'a wildcard', name: '%', id: null },
   ])('$title', async ({ name, id, ambiguous = false }) => {
-    const found = await userFinder(database, 900)(name, later())
+    const found = await userFinder(database, NEVER)(name, later())
     expect([found.user?.id ?? null, found.ambiguous]).toEqual([id, ambiguous])
   })
 
   test('many at once, each its own answer', async () => {
-    const find = userFinder(database, 900)
+    const find = userFinder(database, NEVER)
     const names = Array.from({ length: 500 }, (_, at) => ['ann', 'bob', 'nobody', 'carl'][at % 4] ?? '')
     const found = await Promise.all(names.map((name) => find(name, later())))
     expect(found.map(({ user }) => user?.login ?? null)).toEqual(
@@ -91,7 +96,7 @@ describe('looking up', () => {
 
   test('a deleted user is found no more, wherever the row comes from', async () => {
     await db.owner.query(`update carryover.users set deleted_at = now() where user_id = '1'`)
-    expect((await userFinder(database, 900)('ann', later())).user).toBeNull()
+    expect((await userFinder(database, NEVER)('ann', later())).user).toBeNull()
   })
 
   test('more than 100 names at once are refused', async () => {
@@ -323,15 +328,19 @@ describe('confirming', () => {
   test('moves to migrated from wherever the user was; the same event twice is one', async () => {
     await recorder()(outcome({ verdict: 'match' }), later())
     expect(
-      await confirmUsers(database, [
-        notice('ann', 'e1'),
-        notice('bob', 'e2'),
-        notice('ann', 'e1'),
-        notice('nobody', 'e3'),
-        notice('twins@example.com', 'e4'),
-      ]),
+      await confirmUsers(
+        database,
+        [
+          notice('ann', 'e1'),
+          notice('bob', 'e2'),
+          notice('ann', 'e1'),
+          notice('nobody', 'e3'),
+          notice('twins@example.com', 'e4'),
+        ],
+        chains,
+      ),
     ).toEqual(['confirmed', 'confirmed', 'repeated', 'unknown', 'unknown'])
-    expect(await confirmUsers(database, [notice('ANN', 'e1'), notice('ann', 'e9')])).toEqual([
+    expect(await confirmUsers(database, [notice('ANN', 'e1'), notice('ann', 'e9')], chains)).toEqual([
       'repeated',
       'repeated',
     ])
@@ -349,14 +358,14 @@ describe('confirming', () => {
   })
 
   test('events out of order: a failure that was told late undoes nothing, a late match neither', async () => {
-    await confirmUsers(database, [notice('ann', 'e2')])
-    expect(await confirmUsers(database, [notice('ann', 'e1', 'not-stored')])).toEqual(['not-stored'])
+    await confirmUsers(database, [notice('ann', 'e2')], chains)
+    expect(await confirmUsers(database, [notice('ann', 'e1', 'not-stored')], chains)).toEqual(['not-stored'])
     await recorder()(outcome({ verdict: 'match' }), later())
     expect(await states()).toEqual([{ user_id: '1', state: 'migrated' }])
   })
 
   test('an unverifiable user who is migrated is unverifiable no more', async () => {
-    await confirmUsers(database, [notice('dora', 'e1')])
+    await confirmUsers(database, [notice('dora', 'e1')], chains)
     expect(await readCounts(countsOf())).toMatchObject({ migrated: 1, unverifiable: 0 })
   })
 
@@ -364,7 +373,7 @@ describe('confirming', () => {
     const before = await readCounts(countsOf())
     await db.owner.query(`begin; update carryover.users set deleted_at = now() where user_id = '1';
       update carryover.counts set unmigrated = unmigrated - 1 where cohort = 'retail'`)
-    const confirming = confirmUsers(database, [notice('ann', 'e1')])
+    const confirming = confirmUsers(database, [notice('ann', 'e1')], chains)
     await waitingForLock()
     await db.owner.query('commit')
     await confirming
@@ -374,7 +383,7 @@ describe('confirming', () => {
   test('the history tells what happened, newest first, without hash or profile', async () => {
     await recorder()(outcome({ request_id: 'r1' }), later())
     await recorder()(outcome({ verdict: 'match', request_id: 'r2' }), later())
-    await confirmUsers(database, [notice('ann', 'e1')])
+    await confirmUsers(database, [notice('ann', 'e1')], chains)
     const [ann] = await readHistories(countsOf(), 'ANN')
     expect(ann?.history.map(({ verdict, requestId }) => [verdict, requestId])).toEqual([
       ['confirmed', 'e1'],
@@ -403,7 +412,7 @@ test('the common scheme is that of the most unmigrated users whose hash can be u
 
 test('two processes at once on the same users: no deadlock, and the kept counts are exact', async () => {
   const other = openAsHooks(db.url, 8)
-  const recorders = [recorder(1000), outcomeRecorder(other, 1000, 900)]
+  const recorders = [recorder(1000), outcomeRecorder(other, { limit: 1000, ...NEVER }, createChains())]
   const ids = ['1', '2', '3', '5', '6', '7', '8']
   await Promise.all(
     Array.from({ length: 3000 }, (_, at) => {

@@ -124,21 +124,24 @@ test('the same file again writes no row at all', async () => {
 
 test('changed rows are changed, their users keep their state, and the others are not written', async () => {
   await load(await csv(`1,ann,${bcryptHash},retail,,`, `2,bob,${bcryptHash},retail,,`, '3,cyd,,retail,,'))
-  await database.owner.query(`select * from carryover.record_outcomes($1, 10, '1 hour')`, [
-    JSON.stringify([
-      {
-        dialect: 'd',
-        hook: 'h',
-        name: 'ann',
-        user_id: '1',
-        cohort: 'retail',
-        scheme: 'bcrypt',
-        usable: true,
-        verdict: 'match',
-        millis: 1,
-      },
-    ]),
-  ])
+  await database.owner.query(
+    `select * from carryover.record_outcomes($1, 10, '1 hour', 1000000, gen_random_uuid(), 0)`,
+    [
+      JSON.stringify([
+        {
+          dialect: 'd',
+          hook: 'h',
+          name: 'ann',
+          user_id: '1',
+          cohort: 'retail',
+          scheme: 'bcrypt',
+          usable: true,
+          verdict: 'match',
+          millis: 1,
+        },
+      ]),
+    ],
+  )
   const before = await versions(database.owner)
   const { summary } = await load(
     await csv(
