@@ -58,8 +58,7 @@ async function answered(
   pace: { lastAnswer: number },
   surroundings: Surroundings,
 ): Promise<Answer | typeof REFUSED> {
-  const { dialect, hook } = route
-  const deadline = started + (hook.answerWithin ?? dialect.answerWithin)
+  const deadline = started + route.answerWithin
   try {
     const work = async () => ((await route.knows(call)) ? route.answer(call, deadline) : REFUSED)
     const reply = await within(deadline, work(), () => tooLate(pace.lastAnswer, 'deadline'))

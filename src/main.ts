@@ -21,7 +21,10 @@ import { exampleStored, readHash } from './hashes/index.ts'
 import { lanesWork } from './hashes/lanes.ts'
 import { createDecoys } from './hooks/decoy.ts'
 import { createDiagnosis, type Diagnosis } from './hooks/diagnose.ts'
+import { createFloor, followingStep } from './hooks/floor.ts'
 import { createGate } from './hooks/gate.ts'
+import { createUntil } from './hooks/punctual.ts'
+import { createRefusalWatch } from './hooks/refusals.ts'
 import { hookRoutes } from './hooks/routes.ts'
 import { fetchHandler, type Listener, listen } from './http.ts'
 import type { Log } from './log.ts'
@@ -45,6 +48,9 @@ const DRAIN_LIMIT_MS = 5_000
 
 /** How often the store's most common scheme is asked for. It changes over weeks. */
 const COMMON_SCHEME_EVERY_MS = 60_000
+
+/** How often it is looked whether refusals have become many or few, and what a check takes. */
+const REFUSALS_EVERY_MS = 5_000
 
 /** How often the files of certificates are looked at. Those who replace them do so hours or days before they must be. */
 const CERTIFICATES_EVERY_MS = 60_000
@@ -91,6 +97,22 @@ export async function startService(config: Config, log: Log): Promise<Service> {
   await refreshDecoys()
   const refreshing = setInterval(refreshDecoys, COMMON_SCHEME_EVERY_MS).unref()
 
+  const auto = followingStep(() => checker.expected(decoys.current()))
+  const step = () => (config.refusalFloor === 'auto' ? auto.current() : config.refusalFloor)
+  const now = () => performance.now()
+  const floor = createFloor({ step, until: createUntil(), now, random: Math.random })
+  const refusals = createRefusalWatch({
+    percent: config.refusalsHighPercent,
+    now,
+    tell: ({ high, attempts, refused }) =>
+      log({ event: high ? 'refusals-high' : 'refusals-normal', attempts, refused }),
+  })
+  metrics.watchRefusals({ share: refusals.share, isHigh: refusals.isHigh, floor: step })
+  const watching = setInterval(() => {
+    refusals.look()
+    auto.look()
+  }, REFUSALS_EVERY_MS).unref()
+
   const find = userFinder(hooksDatabase, config.refusalWindowSeconds)
   const record = recorders(outcomeRecorder(hooksDatabase, config.refusalLimit, config.refusalWindowSeconds))
   const check: typeof checker.check = async (...question) => {
@@ -126,6 +148,8 @@ export async function startService(config: Config, log: Log): Promise<Service> {
       migratedGraceMs: config.migratedGraceMs,
       record: record.verdict,
     },
+    floor,
+    refusals,
     verifiedGraceMs: config.verifiedGraceMs,
     admit: { find, record: record.admission },
     lookup: { find, record: record.lookup },
@@ -157,6 +181,7 @@ export async function startService(config: Config, log: Log): Promise<Service> {
       return listener
     } catch (error) {
       clearInterval(refreshing)
+      clearInterval(watching)
       await Promise.all(bound.map((listener) => listener.close(0)))
       await endAll()
       throw error
@@ -204,6 +229,7 @@ export async function startService(config: Config, log: Log): Promise<Service> {
       stopping = true
       log({ event: 'stopping' })
       clearInterval(refreshing)
+      clearInterval(watching)
       clearInterval(reloading)
       await hooks.close(DRAIN_LIMIT_MS)
       for (const { stop } of bearers) stop()
