@@ -91,7 +91,6 @@ test('when it cannot be found out who calls, that is a failure and the call may 
   const route = {
     dialect: okta,
     hook,
-    answerWithin: 1_000,
     knows: () => Promise.reject(new Failure('unavailable', { detail: 'keys' })),
     unanswered: () => void unanswered++,
     answer: () => Promise.reject(new Error('asked')),

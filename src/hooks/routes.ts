@@ -33,8 +33,6 @@ import { released } from './released.ts'
 export interface HookRoute {
   readonly dialect: Dialect
   readonly hook: Hook
-  /** Milliseconds from the start of a call to its deadline. */
-  readonly answerWithin: number
   /**
    * Whether the request comes from the provider. Nothing of the body is read before, unless a signature over it may be
    * the proof. Throws a Failure when that cannot be found out.
@@ -93,7 +91,6 @@ export function hookRoutes(
       .map((hook) => ({
         dialect,
         hook,
-        answerWithin: answerWithin(hook, dialect),
         knows: hook.flow === 'handshake' && hook.open ? async () => true : knows,
         unanswered,
         answer: (call, deadline) => answer(hook, call, deadline, desk),
@@ -101,7 +98,8 @@ export function hookRoutes(
   })
 }
 
-function answerWithin(hook: Hook, dialect: Dialect): number {
+/** Milliseconds from the start of a call to its deadline. */
+export function answerWithin(hook: Hook, dialect: Dialect): number {
   return hook.answerWithin ?? dialect.answerWithin
 }
 

@@ -73,6 +73,11 @@ export function rawPost(path: string, headers: Readonly<Record<string, string>>,
   return [`POST ${path} HTTP/1.1`, ...lines, '', text].join('\r\n')
 }
 
+/** 429 and 503, which a busy machine may answer to anything, and which are no verdicts. */
+export function isFailure(text: string): boolean {
+  return /^HTTP\/1\.1 (429|503) /.test(text)
+}
+
 /** The answer without the one header that is the clock's. */
 export function withoutDate(text: string): string {
   return text.replace(/^date: .*\r\n/im, '')
