@@ -1,6 +1,13 @@
 import { describe, expect, test } from 'vitest'
+import { createHooksApp } from '../../src/app.ts'
+import { dialects } from '../../src/dialects/index.ts'
 import { createFloor, followingStep } from '../../src/hooks/floor.ts'
 import { type Clock, createUntil } from '../../src/hooks/punctual.ts'
+import { hookRoutes } from '../../src/hooks/routes.ts'
+import { requester } from '../helpers/calls.ts'
+import { policiesFor } from '../helpers/dialects.ts'
+import { flowsOver, found, legacyUser } from '../helpers/flows.ts'
+import { passwordImport, SECRET } from '../helpers/service.ts'
 
 /** A clock that jumps to whatever comes next, and is late by as much as timers are. */
 function pretend() {
@@ -217,4 +224,56 @@ describe('the step that follows the work', () => {
     step.look()
     expect(step.current()).toBe(150)
   })
+})
+
+describe('a hook', () => {
+  const asking = [
+    { name: 'okta', path: '/okta/password-import', within: 2_400, body: passwordImport },
+    {
+      name: 'fusionauth',
+      path: '/fusionauth/login',
+      within: 900,
+      body: (loginId: string, password: string) => ({ loginId, password }),
+    },
+  ]
+
+  test.each(asking)(
+    'of $name waits for the floor of its own call before a no, and never before a yes',
+    async (asked) => {
+      const reached: { within: number; since: number; checked: boolean }[] = []
+      let throttled = 0
+      const { flows, log, metrics } = flowsOver(
+        () => ({ ...found(legacyUser()), refusals: throttled }),
+        {},
+        {
+          floor: {
+            reached: async ({ started, deadline }, checked) => {
+              reached.push({ within: deadline - started, since: performance.now() - started, checked })
+            },
+          },
+        },
+      )
+      const policies = policiesFor(new Map([[asked.name, [SECRET]]]))
+      const request = requester(createHooksApp(hookRoutes(dialects, policies, flows), { log, metrics }))
+      const ask = (password: string) =>
+        request(asked.path, {
+          method: 'POST',
+          headers: { authorization: SECRET, 'content-type': 'application/json' },
+          body: JSON.stringify(asked.body('ann', password)),
+        })
+      await ask('right')
+      expect(reached).toEqual([])
+      await ask('wrong')
+      throttled = 10
+      await ask('right')
+      expect(reached.map(({ within, checked }) => [within, checked])).toEqual([
+        [expect.closeTo(asked.within, 6), true],
+        [expect.closeTo(asked.within, 6), false],
+      ])
+      for (const { since } of reached) {
+        expect(since).toBeGreaterThanOrEqual(0)
+        expect(since).toBeLessThan(asked.within)
+      }
+    },
+  )
 })
