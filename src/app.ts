@@ -1,7 +1,7 @@
 import { RegExpRouter } from 'hono/router/reg-exp-router'
 import type { Reply } from './dialects/dialect.ts'
 import { errorCode, Failure, tooLate } from './errors.ts'
-import type { HookRoute } from './hooks/routes.ts'
+import { answerWithin, type HookRoute } from './hooks/routes.ts'
 import type { Answer, Call, Handler } from './http.ts'
 import type { Log } from './log.ts'
 import type { Metrics } from './metrics.ts'
@@ -59,7 +59,7 @@ async function answered(
   surroundings: Surroundings,
 ): Promise<Answer | typeof REFUSED> {
   const { dialect, hook } = route
-  const deadline = started + (hook.answerWithin ?? dialect.answerWithin)
+  const deadline = started + answerWithin(hook, dialect)
   try {
     const work = async () => ((await route.knows(call)) ? route.answer(call, deadline) : REFUSED)
     const reply = await within(deadline, work(), () => tooLate(pace.lastAnswer, 'deadline'))

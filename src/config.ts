@@ -6,6 +6,7 @@ import {
   address,
   databaseUrl,
   file,
+  floorMillis,
   formList,
   list,
   oneOf,
@@ -112,6 +113,18 @@ const common = {
     purpose:
       'Length of that window. It begins with the first refusal and is never extended, so nobody is locked out for good.',
   },
+  REFUSAL_FLOOR_MS: {
+    read: floorMillis,
+    default: 'auto',
+    purpose:
+      'Milliseconds after the start of a call at which a no goes out, whichever it is: `auto`, `off`, or 10 to 2000. What takes longer goes out at the next multiple. `auto` follows what a check of the most common scheme takes here, in steps of 50. See docs/enumeration.md.',
+  },
+  REFUSALS_HIGH_PERCENT: {
+    read: whole(1, 100),
+    default: '20',
+    purpose:
+      'When more than this part of the attempts of five minutes is refused, and they are a hundred or more, `refusals-high` is logged once and `carryover_refusals_high` is 1. Twenty: guessers are mostly wrong, people mostly right; raise it where first sign-ins are mistyped more often.',
+  },
   MIGRATED_GRACE_SECONDS: {
     read: whole(0, 31_536_000),
     default: '3600',
@@ -204,6 +217,9 @@ export interface Config {
   readonly hashes: HashSettings
   readonly checkThreads: number
   readonly throttle: { readonly limit: number; readonly overall: number; readonly windowSeconds: number }
+  /** Milliseconds; 0: none. */
+  readonly refusalFloor: number | 'auto'
+  readonly refusalsHighPercent: number
   readonly migratedGraceMs: number
   readonly verifiedGraceMs: number
   /** Mismatches that are diagnosed in a minute; undefined: none. */
@@ -269,6 +285,8 @@ export function readConfig(environment: Environment, embeddedUrl?: string): Conf
       overall: complete.THROTTLE_OVERALL_REFUSALS,
       windowSeconds: complete.THROTTLE_WINDOW_SECONDS,
     },
+    refusalFloor: complete.REFUSAL_FLOOR_MS,
+    refusalsHighPercent: complete.REFUSALS_HIGH_PERCENT,
     migratedGraceMs: complete.MIGRATED_GRACE_SECONDS * 1_000,
     verifiedGraceMs: complete.VERIFIED_GRACE_SECONDS * 1_000,
     diagnosePerMinute: complete.DIAGNOSE_MISMATCHES === 'on' ? complete.DIAGNOSE_PER_MINUTE : undefined,

@@ -65,6 +65,9 @@ export type LogEvent =
   | { event: 'admin-failure'; path: string; detail: string }
   | { event: 'login-ambiguous'; dialect: string; hook: string }
   | { event: 'hash-unusable'; userId: string; scheme: string; defect: Defect }
+  /** Attempts of the last five minutes, and how many of them were refused. */
+  | { event: 'refusals-high'; attempts: number; refused: number }
+  | { event: 'refusals-normal'; attempts: number; refused: number }
   | { event: 'database-lost'; pool: string; code: string }
   | { event: 'common-scheme-unknown'; code: string }
   | { event: 'thread-lost'; reason: 'crashed' | 'overran' }
@@ -94,6 +97,8 @@ const levels: Record<LogEvent['event'], Level> = {
   'admin-failure': 'error',
   'login-ambiguous': 'warn',
   'hash-unusable': 'error',
+  'refusals-high': 'warn',
+  'refusals-normal': 'info',
   'database-lost': 'warn',
   'common-scheme-unknown': 'warn',
   'thread-lost': 'error',

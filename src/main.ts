@@ -22,7 +22,10 @@ import { exampleStored, readHash } from './hashes/index.ts'
 import { lanesWork } from './hashes/lanes.ts'
 import { createDecoys } from './hooks/decoy.ts'
 import { createDiagnosis, type Diagnosis } from './hooks/diagnose.ts'
+import { createFloor, followingStep } from './hooks/floor.ts'
 import { createGate } from './hooks/gate.ts'
+import { createUntil } from './hooks/punctual.ts'
+import { createRefusalWatch } from './hooks/refusals.ts'
 import { hookRoutes } from './hooks/routes.ts'
 import { fetchHandler, type Listener, listen } from './http.ts'
 import type { Log } from './log.ts'
@@ -49,6 +52,8 @@ const COMMON_SCHEME_EVERY_MS = 60_000
 
 /** How often the newest links of the record go to the log: what is cut off behind the last one that is kept elsewhere shows. */
 const RECORD_HEADS_EVERY_MS = 60_000
+/** How often it is looked whether refusals have become many or few, and what a check takes. */
+const REFUSALS_EVERY_MS = 5_000
 
 /** How often the files of certificates are looked at. Those who replace them do so hours or days before they must be. */
 const CERTIFICATES_EVERY_MS = 60_000
@@ -102,6 +107,22 @@ export async function startService(config: Config, log: Log): Promise<Service> {
     for (const head of chains.moved()) log({ event: 'record-head', ...head })
   }
   const loggingHeads = setInterval(logHeads, RECORD_HEADS_EVERY_MS).unref()
+  const auto = followingStep(() => checker.expected(decoys.current()))
+  const step = () => (config.refusalFloor === 'auto' ? auto.current() : config.refusalFloor)
+  const now = () => performance.now()
+  const floor = createFloor({ step, until: createUntil(), now, random: Math.random })
+  const refusals = createRefusalWatch({
+    percent: config.refusalsHighPercent,
+    now,
+    tell: ({ high, attempts, refused }) =>
+      log({ event: high ? 'refusals-high' : 'refusals-normal', attempts, refused }),
+  })
+  metrics.watchRefusals({ share: refusals.share, isHigh: refusals.isHigh, floor: step })
+  const watching = setInterval(() => {
+    refusals.look()
+    auto.look()
+  }, REFUSALS_EVERY_MS).unref()
+
   const check: typeof checker.check = async (...question) => {
     const end = metrics.checkSeconds.startTimer()
     try {
@@ -135,6 +156,8 @@ export async function startService(config: Config, log: Log): Promise<Service> {
       migratedGraceMs: config.migratedGraceMs,
       record: record.verdict,
     },
+    floor,
+    refusals,
     verifiedGraceMs: config.verifiedGraceMs,
     admit: { find, record: record.admission },
     lookup: { find, record: record.lookup },
@@ -168,6 +191,7 @@ export async function startService(config: Config, log: Log): Promise<Service> {
     } catch (error) {
       clearInterval(refreshing)
       clearInterval(loggingHeads)
+      clearInterval(watching)
       await Promise.all(bound.map((listener) => listener.close(0)))
       await endAll()
       throw error
@@ -215,6 +239,7 @@ export async function startService(config: Config, log: Log): Promise<Service> {
       stopping = true
       log({ event: 'stopping' })
       clearInterval(refreshing)
+      clearInterval(watching)
       clearInterval(reloading)
       clearInterval(loggingHeads)
       await hooks.close(DRAIN_LIMIT_MS)

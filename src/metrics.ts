@@ -122,27 +122,54 @@ export function createMetrics() {
     }),
     schemeLabel: schemeLabels(MOST_RECIPE_LABELS),
     /** What is read when the metrics are asked for. */
-    watchChecker: ({ queued, busy, memory }: Record<'queued' | 'busy' | 'memory', () => number>) => {
-      const gauges = {
+    watchChecker: ({ queued, busy, memory }: Record<'queued' | 'busy' | 'memory', () => number>) =>
+      watch(registry, {
         carryover_checks_waiting: { help: 'Checks that wait for a thread.', read: queued },
         carryover_threads_busy: { help: 'Threads that check at this moment.', read: busy },
         carryover_check_memory_bytes: {
           help: 'Memory of the Argon2 and scrypt checks that run at this moment.',
           read: memory,
         },
-      }
-      for (const [name, { help, read }] of Object.entries(gauges)) {
-        new Gauge({
-          name,
-          help,
-          registers,
-          collect() {
-            this.set(read())
-          },
-        })
-      }
-    },
+      }),
+    watchRefusals: ({ share, isHigh, floor }: RefusalReadings) =>
+      watch(registry, {
+        carryover_refused_share: {
+          help: 'Part of the attempts of the last five minutes that was refused.',
+          read: share,
+        },
+        carryover_refusals_high: {
+          help: 'Whether that is more than REFUSALS_HIGH_PERCENT. Alarm on 1.',
+          read: () => (isHigh() ? 1 : 0),
+        },
+        carryover_refusal_floor_seconds: {
+          help: 'From the start of a call to the moment at which a no goes out; 0: at once.',
+          read: () => floor() / 1_000,
+        },
+      }),
   }
 }
 
 export type Metrics = ReturnType<typeof createMetrics>
+
+interface RefusalReadings {
+  share(): number
+  isHigh(): boolean
+  /** Milliseconds. */
+  floor(): number
+}
+
+function watch(
+  registry: Registry,
+  gauges: Readonly<Record<string, { readonly help: string; read(): number }>>,
+): void {
+  for (const [name, { help, read }] of Object.entries(gauges)) {
+    new Gauge({
+      name,
+      help,
+      registers: [registry],
+      collect() {
+        this.set(read())
+      },
+    })
+  }
+}

@@ -66,6 +66,15 @@ export function whole(least: number, most: number): (text: string) => number {
   }
 }
 
+/** Milliseconds; 0: none. `auto`: as long as it takes. */
+export function floorMillis(text: string): number | 'auto' {
+  if (text === 'auto') return text
+  if (text === 'off') return 0
+  const millis = /^\d{1,4}$/.test(text) ? Number(text) : Number.NaN
+  if (!(millis >= 10 && millis <= 2_000)) throw new Misfit('auto, off or a whole number from 10 to 2000')
+  return millis
+}
+
 /** The content of a file. Empty: not set. */
 export function file(path: string): string {
   if (path === '') return ''

@@ -32,11 +32,28 @@ test('defaults', () => {
     hooksDatabase: { url: 'postgresql://h/d', role: 'carryover_hooks' },
     adminDatabase: { url: 'postgresql://h/d', role: 'carryover_admin' },
     throttle: { limit: 10, overall: 100_000, windowSeconds: 900 },
+    refusalFloor: 'auto',
+    refusalsHighPercent: 20,
     migratedGraceMs: 3_600_000,
     logLevel: 'info',
     tls: undefined,
     hashes: { plaintext: false },
   })
+})
+
+test.for([
+  { text: undefined, floor: 'auto' },
+  { text: 'off', floor: 0 },
+  { text: '10', floor: 10 },
+  { text: '2000', floor: 2_000 },
+])('the floor of refusals: $text', ({ text, floor }) => {
+  expect(readConfig({ ...complete, ...(text && { REFUSAL_FLOOR_MS: text }) }).refusalFloor).toBe(floor)
+})
+
+test.for(['0', '9', '2001', '1.5', '-20', 'on', '1e3'])('no floor of refusals: %s', (text) => {
+  expect(complaint({ ...complete, REFUSAL_FLOOR_MS: text })).toContain(
+    'auto, off or a whole number from 10 to 2000',
+  )
 })
 
 test('accounts that are narrow already are not narrowed', () => {

@@ -30,6 +30,8 @@ export interface Checker {
    * Failure `unavailable` when it could not be found out.
    */
   check(stored: StoredHash, password: Uint8Array, deadline: number, asker?: Asker): Promise<boolean>
+  /** Milliseconds that such a check takes here, with all the company that it can have. Throws HashError. */
+  expected(stored: StoredHash): number
   /** Resolves when every thread is up; throws Failure `unavailable` when one does not come up. */
   ready(): Promise<void>
   /** Ends the threads. Whatever has not been answered by then is Failure `unavailable`. */
@@ -130,6 +132,10 @@ export function createChecker({
       } finally {
         own.fill(0)
       }
+    },
+    expected: (stored) => {
+      const { cost, most } = demandOf(readHash(stored, context))
+      return estimates.of(cost, most)
     },
     ready: async () => {
       await Promise.all([pool.ready(), argon2])

@@ -65,6 +65,13 @@ const settings: Readonly<Record<string, DialectSetting>> = {
     fits: OPTIONAL_GUID,
     expected: 'a GUID',
   },
+  BLOCK_DISABLED: {
+    purpose:
+      'Whether a user who is disabled or locked is answered `Block`, with words that say so, in place of `Retry`. Whoever types that login, with any password, then learns that there is such a user.',
+    default: 'off',
+    fits: /^(off|on)$/,
+    expected: 'one of off, on',
+  },
   KEY: {
     purpose:
       'PEM private keys, RSA of 2048 bits or more, whose public keys the app registration has for encryption. Several at once, so that one can be rotated.',
@@ -137,7 +144,7 @@ function passwordSubmit(own: OwnSettings): AttemptHook {
       body: {
         data: {
           '@odata.type': 'microsoft.graph.onPasswordSubmitResponseData',
-          actions: [actionOf(verdict)],
+          actions: [actionOf(verdict, own.BLOCK_DISABLED === 'on')],
           nonce: echo?.nonce,
         },
       },
@@ -191,11 +198,12 @@ async function questionOf(
 }
 
 /** Retry is the refusal of Entra's that tells nothing: the person may type again. */
-function actionOf(verdict: Verdict): Readonly<Record<string, string>> {
+function actionOf(verdict: Verdict, blocks: boolean): Readonly<Record<string, string>> {
   switch (verdict.kind) {
     case 'match':
       return action('MigratePassword')
     case 'disabled':
+      if (!blocks) return action('Retry')
       return {
         ...action('Block'),
         title: 'Sign-in blocked',

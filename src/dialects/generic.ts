@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { LegacyUser, Verdict } from '../domain.ts'
 import type { Failure } from '../errors.ts'
 import { emailOf, emailVerified } from './claims.ts'
-import type { AttemptHook, AttemptQuestion, Dialect, Reply } from './dialect.ts'
+import type { AttemptHook, AttemptQuestion, Dialect, OwnSettings, Reply } from './dialect.ts'
 
 const question = z.discriminatedUnion('purpose', [
   z.object({
@@ -30,11 +30,20 @@ export const generic: Dialect = {
   // The strictest of those that run scripts, Cognito, waits 5 s for script and answer together.
   answerWithin: 2_400,
   confirms: false,
-  hooks: () => [verify()],
+  settings: {
+    REFUSAL_REASONS: {
+      purpose:
+        'Whether a no says why: `unknown_user` and `disabled` beside `wrong_password`. Whoever can have passwords checked then finds out who exists, unless the script uses the same words for all.',
+      default: 'off',
+      fits: /^(off|on)$/,
+      expected: 'one of off, on',
+    },
+  },
+  hooks: (own) => [verify(own)],
   failure,
 }
 
-function verify(): AttemptHook {
+function verify(own: OwnSettings): AttemptHook {
   return {
     flow: 'attempt',
     name: 'verify',
@@ -53,13 +62,13 @@ function verify(): AttemptHook {
       password: 'what she typed',
       requestId: 'request-1',
     },
-    answer,
+    answer: (verdict) => answer(verdict, own.REFUSAL_REASONS === 'on'),
     found: (user) =>
       said(user === null ? { verdict: 'unknown_user' } : { verdict: 'found', user: userOf(user) }),
   }
 }
 
-function answer(verdict: Verdict): Reply {
+function answer(verdict: Verdict, reasons: boolean): Reply {
   switch (verdict.kind) {
     case 'match':
       return said({ verdict: 'match', mustReset: false, user: userOf(verdict.user) })
@@ -69,9 +78,9 @@ function answer(verdict: Verdict): Reply {
     case 'migrated':
       return said({ verdict: 'wrong_password' })
     case 'unknown-login':
-      return said({ verdict: 'unknown_user' })
+      return said({ verdict: reasons ? 'unknown_user' : 'wrong_password' })
     case 'disabled':
-      return said({ verdict: 'disabled' })
+      return said({ verdict: reasons ? 'disabled' : 'wrong_password' })
   }
 }
 

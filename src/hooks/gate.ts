@@ -13,6 +13,7 @@ export interface Place {
   /** Refusals as far as this process knows. */
   refusals(): number
   refused(): void
+  /** The next may come in. Once is enough, and more often does no harm. */
   leave(): void
 }
 
@@ -31,7 +32,10 @@ export function createGate(width: number): Gate {
       lines.set(subject, line)
       if (line.inside >= width) await new Promise<void>((admitted) => line.waiting.push(admitted))
       else line.inside++
+      let left = false
       const leave = () => {
+        if (left) return
+        left = true
         const next = line.waiting.shift()
         if (next !== undefined) return next()
         line.inside--

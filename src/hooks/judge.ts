@@ -39,6 +39,8 @@ export interface JudgeDeps {
   readonly migratedGraceMs: number
   /** Likewise after the first match, where the provider never confirms; null: it does. */
   readonly verifiedGraceMs: number | null
+  /** Resolves when a no may be given. `checked`: a check was done for it. */
+  readonly hold: (checked: boolean) => Promise<void>
   readonly notice: (seen: 'ambiguous-login' | { unusable: Classified; userId: string }) => void
 }
 
@@ -56,7 +58,8 @@ export interface Judgement {
  * Attempt to verdict. Whatever keeps us from finding out is thrown.
  *
  * Every way through costs one check: of the user's own hash, or of a decoy where there is no user or no usable hash, so
- * that response times say little about who exists. The exception is a throttled login, known or not.
+ * that what is left for the floor to hide is little. The exception is a throttled login, known or not. A no is held until
+ * its moment; a match is not, because what it says tells it apart.
  */
 export async function judge(attempt: Attempt, deps: JudgeDeps): Promise<Judgement> {
   const started = performance.now()
@@ -67,15 +70,20 @@ export async function judge(attempt: Attempt, deps: JudgeDeps): Promise<Judgemen
   const classified = user === null ? null : deps.classify(user.hash)
   const subject = user === null ? `login:${name?.toLowerCase() ?? ''}` : `user:${user.id}`
   const place = await deps.gate.enter(subject, found.refusals, attempt.deadline)
+  const isThrottled = place.refusals() >= deps.refusalLimit
   try {
-    const proposed: Verdict =
-      place.refusals() >= deps.refusalLimit
-        ? { kind: 'throttled' }
-        : await examine(attempt, subject, user, classified, deps)
+    const proposed: Verdict = isThrottled
+      ? { kind: 'throttled' }
+      : await examine(attempt, subject, user, classified, deps)
     const millis = Math.round(performance.now() - started)
     const given = await deps.record({ attempt, name, user, classified, verdict: proposed, millis })
     const verdict: Verdict = given === 'throttled' ? { kind: 'throttled' } : proposed
-    if (verdict.kind !== 'match') place.refused()
+    if (verdict.kind !== 'match') {
+      place.refused()
+      // Those behind wait for as long as this answer shows, not for as long as its check took; without a check for nothing.
+      if (isThrottled) place.leave()
+      await deps.hold(!isThrottled)
+    }
     return { verdict, user, scheme: classified?.scheme ?? null }
   } finally {
     place.leave()

@@ -23,8 +23,10 @@ import type { Metrics } from '../metrics.ts'
 import { type AdmitDeps, admit } from './admit.ts'
 import { LARGEST_BODY, readBody } from './body.ts'
 import { type ConfirmDeps, confirm } from './confirm.ts'
+import type { Floor } from './floor.ts'
 import { type JudgeDeps, judge } from './judge.ts'
 import { createLimit, type LookupDeps, lookUp } from './lookup.ts'
+import type { RefusalWatch } from './refusals.ts'
 import { released } from './released.ts'
 
 /** One hook of one dialect, ready to be put on a path. */
@@ -44,7 +46,9 @@ export interface HookRoute {
 export interface Flows {
   /** Whether calls may come from where this one comes. */
   readonly allows: (call: Call) => boolean
-  readonly judge: Omit<JudgeDeps, 'notice' | 'verifiedGraceMs'>
+  readonly judge: Omit<JudgeDeps, 'hold' | 'notice' | 'verifiedGraceMs'>
+  readonly floor: Floor
+  readonly refusals: Pick<RefusalWatch, 'count'>
   /** How long a password that matched goes on matching where no provider confirms that it has one of its own. */
   readonly verifiedGraceMs: number
   readonly admit: Omit<AdmitDeps, 'policy' | 'attributes'>
@@ -94,6 +98,11 @@ export function hookRoutes(
   })
 }
 
+/** Milliseconds from the start of a call to its deadline. */
+export function answerWithin(hook: Hook, dialect: Dialect): number {
+  return hook.answerWithin ?? dialect.answerWithin
+}
+
 function tokenProofs(
   { name }: Dialect,
   { trust }: DialectPolicy,
@@ -129,7 +138,7 @@ async function asked<Question>(
 }
 
 async function answerAttempt(hook: AttemptHook, call: Call, deadline: number, desk: Desk): Promise<Reply> {
-  const { dialect, policy, judge: deps, verifiedGraceMs, mismatched, log, metrics } = desk
+  const { dialect, policy, judge: deps, floor, refusals, verifiedGraceMs, mismatched, log, metrics } = desk
   const started = performance.now()
   const question = await asked(hook, call)
   const { login, password } = question
@@ -148,6 +157,7 @@ async function answerAttempt(hook: AttemptHook, call: Call, deadline: number, de
   const { verdict, user, scheme } = await judge(attempt, {
     ...deps,
     verifiedGraceMs: dialect.confirms ? null : verifiedGraceMs,
+    hold: (checked) => floor.reached({ started: deadline - answerWithin(hook, dialect), deadline }, checked),
     notice: (seen) => {
       if (seen === 'ambiguous-login') {
         metrics.ambiguousLogins.inc()
@@ -160,6 +170,7 @@ async function answerAttempt(hook: AttemptHook, call: Call, deadline: number, de
     },
   })
   metrics.verdicts.inc({ dialect: dialect.name, verdict: verdict.kind })
+  refusals.count(verdict.kind !== 'match')
   const millis = Math.round(performance.now() - started)
   log({
     event: 'attempt',

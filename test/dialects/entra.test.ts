@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
-import type { AttemptHook, HandshakeHook } from '../../src/dialects/dialect.ts'
+import type { AttemptHook, HandshakeHook, OwnSettings } from '../../src/dialects/dialect.ts'
 import { entra } from '../../src/dialects/entra.ts'
 import type { Verdict } from '../../src/domain.ts'
 import { Failure, type FailureCode } from '../../src/errors.ts'
@@ -19,7 +19,7 @@ const pem = (...pairs: { privateKey: typeof key.privateKey }[]) =>
   pairs.map(({ privateKey }) => privateKey.export({ type: 'pkcs8', format: 'pem' })).join('')
 
 const own = { TENANT_ID: TENANT, EXTENSION_ID: EXTENSION, KEY: pem(newer, key) }
-const attemptHook = (settings = own) =>
+const attemptHook = (settings: OwnSettings = own) =>
   entra.hooks(settings).find(({ flow }) => flow === 'attempt') as AttemptHook
 const hook = attemptHook()
 
@@ -230,13 +230,19 @@ describe('the answer', () => {
     match: { verdict: { kind: 'match', user: {} as never }, action: 'MigratePassword' },
     mismatch: { verdict: { kind: 'mismatch' }, action: 'Retry' },
     'unknown-login': { verdict: { kind: 'unknown-login' }, action: 'Retry' },
-    disabled: { verdict: { kind: 'disabled' }, action: 'Block' },
+    disabled: { verdict: { kind: 'disabled' }, action: 'Retry' },
     throttled: { verdict: { kind: 'throttled' }, action: 'Retry' },
     'unusable-hash': { verdict: { kind: 'unusable-hash', defect: 'malformed' }, action: 'Retry' },
     migrated: { verdict: { kind: 'migrated' }, action: 'Retry' },
   }
 
-  test.each(Object.values(verdicts))('to $verdict.kind is $action, as documented', ({ verdict, action }) => {
+  test.each([
+    ...Object.values(verdicts).map((one) => ({ ...one, blocks: 'off' })),
+    { ...verdicts.disabled, blocks: 'on', action: 'Block' },
+    { ...verdicts.mismatch, blocks: 'on' },
+  ])('to $verdict.kind is $action, as documented, with BLOCK_DISABLED $blocks', (expectation) => {
+    const { verdict, action, blocks } = expectation
+    const hook = attemptHook({ ...own, BLOCK_DISABLED: blocks })
     const expected = fixture(`response.${action}`)
     const [{ title, message }] = expected.data.actions
     const { status, body } = hook.answer(verdict, question)

@@ -56,13 +56,17 @@ test.each([
 })
 
 test.each([
+  { verdict: { kind: 'unknown-login' } as const, sample: 'wrong_password', reasons: 'off' },
+  { verdict: { kind: 'disabled' } as const, sample: 'wrong_password', reasons: 'off' },
+  { verdict: { kind: 'mismatch' } as const, sample: 'wrong_password', reasons: 'off' },
   { verdict: { kind: 'mismatch' } as const, sample: 'wrong_password' },
   { verdict: { kind: 'throttled' } as const, sample: 'wrong_password' },
   { verdict: { kind: 'unusable-hash', defect: 'malformed' } as const, sample: 'wrong_password' },
   { verdict: { kind: 'migrated' } as const, sample: 'wrong_password' },
   { verdict: { kind: 'unknown-login' } as const, sample: 'unknown_user' },
   { verdict: { kind: 'disabled' } as const, sample: 'disabled' },
-])('$verdict.kind is $sample', ({ verdict, sample }) => {
+])('$verdict.kind is $sample where reasons are $reasons', ({ verdict, sample, reasons = 'on' }) => {
+  const [verify] = generic.hooks({ REFUSAL_REASONS: reasons }) as [AttemptHook]
   expect(verify.answer(verdict, asked)).toEqual({ status: 200, body: fixture(`verify.response.${sample}`) })
 })
 

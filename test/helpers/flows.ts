@@ -58,6 +58,8 @@ export function flowsOver(
       migratedGraceMs: 0,
       ...judge,
     },
+    floor: { reached: async () => {} },
+    refusals: { count: () => {} },
     verifiedGraceMs: 60_000,
     admit: { find: asked, record: async () => {} },
     lookup: { find: asked, record: async () => {} },

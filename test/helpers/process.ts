@@ -28,6 +28,8 @@ export async function startProcess(
       ADMIN_LISTEN: '127.0.0.1:0',
       ADMIN_TOKENS: TOKEN,
       OKTA_HOOK_SECRETS: SECRET,
+      // Only test/assurance/timing.test.ts is about when a no goes out.
+      REFUSAL_FLOOR_MS: 'off',
       ...environment,
     },
     stdio: ['ignore', 'pipe', 'pipe'],

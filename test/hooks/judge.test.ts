@@ -32,6 +32,7 @@ function setUp(found: Partial<Found> = {}, change: Partial<JudgeDeps> = {}) {
   const checked: StoredHash[] = []
   const recorded: VerdictRecord[] = []
   const noticed: unknown[] = []
+  const held: boolean[] = []
   const deps: JudgeDeps = {
     find: async () => ({ user: null, ambiguous: false, refusals: 0, ...found }),
     check: async (stored, password) => {
@@ -48,6 +49,7 @@ function setUp(found: Partial<Found> = {}, change: Partial<JudgeDeps> = {}) {
     refusalLimit: 10,
     migratedGraceMs: 60_000,
     verifiedGraceMs: null,
+    hold: async (checked) => void held.push(checked),
     notice: (seen) => noticed.push(seen),
     ...change,
   }
@@ -56,7 +58,7 @@ function setUp(found: Partial<Found> = {}, change: Partial<JudgeDeps> = {}) {
       { dialect: 'okta', hook: 'h', login, password, requestId: null, deadline: performance.now() + 5_000 },
       deps,
     )
-  return { ask, checked, recorded, noticed, deps }
+  return { ask, checked, recorded, noticed, held, deps }
 }
 
 const long = new Date(Date.now() - 3_600_000)
@@ -113,23 +115,54 @@ test.each([
     kind: 'mismatch',
   },
 ])('$title: $kind, with the work of one check, on record', async ({ found, typed, kind }) => {
-  const { ask, checked, recorded } = setUp(found)
+  const { ask, checked, recorded, held } = setUp(found)
   const { verdict } = await ask(typed)
+  expect(held).toEqual(kind === 'match' ? [] : [true])
   expect(verdict.kind).toBe(kind)
   expect(checked).toHaveLength(1)
   expect(recorded.map((one) => one.verdict.kind)).toEqual([kind])
 })
 
 test('too many refusals are answered without checking', async () => {
-  const { ask, checked, recorded } = setUp({ user: user(), refusals: 10 })
+  const { ask, checked, recorded, held } = setUp({ user: user(), refusals: 10 })
   expect((await ask('right')).verdict.kind).toBe('throttled')
   expect(checked).toEqual([])
+  expect(held).toEqual([false])
   expect(recorded).toHaveLength(1)
 })
 
 test('the record has the last word: a match that is one too many is throttled', async () => {
-  const { ask } = setUp({ user: user() }, { record: async () => 'throttled' })
+  const { ask, held } = setUp({ user: user() }, { record: async () => 'throttled' })
   expect((await ask('right')).verdict.kind).toBe('throttled')
+  expect(held).toEqual([true])
+})
+
+test('the next attempt on a user is checked when the no before it may be given, not when its check is over', async () => {
+  const { ask, checked, held, deps } = setUp({ user: user() }, { gate: createGate(1) })
+  let release = () => {}
+  const released = new Promise<void>((resolve) => {
+    release = resolve
+  })
+  const attempt = { dialect: 'okta', hook: 'h', login: 'ann', password: 'wrong', requestId: null }
+  const first = judge({ ...attempt, deadline: performance.now() + 5_000 }, { ...deps, hold: () => released })
+  const second = ask('right')
+  await new Promise((later) => setTimeout(later, 20))
+  expect(checked).toHaveLength(1)
+  release()
+  expect((await first).verdict.kind).toBe('mismatch')
+  expect((await second).verdict.kind).toBe('match')
+  expect(held).toEqual([])
+})
+
+test('a throttled attempt keeps nobody waiting while it is held', async () => {
+  const { ask, deps, recorded } = setUp({ user: user(), refusals: 10 }, { gate: createGate(1) })
+  const attempt = { dialect: 'okta', hook: 'h', login: 'ann', password: 'wrong', requestId: null }
+  void judge(
+    { ...attempt, deadline: performance.now() + 5_000 },
+    { ...deps, hold: () => new Promise(() => {}) },
+  )
+  expect((await ask('wrong')).verdict.kind).toBe('throttled')
+  expect(recorded).toHaveLength(2)
 })
 
 test('a burst of guesses is checked no more often than the limit and the width of the gate', async () => {

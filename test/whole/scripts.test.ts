@@ -51,6 +51,8 @@ beforeAll(async () => {
     GENERIC_HMAC_SECRETS: SIGNING_SECRETS.join(),
     GENERIC_LOOKUP: 'on',
     GENERIC_ATTRIBUTES: 'plan',
+    // Every no is the same to a script otherwise.
+    GENERIC_REFUSAL_REASONS: 'on',
   })
   configured = { CARRYOVER_URL: `${service.hooksUrl}/verify`, CARRYOVER_SECRET: SECRET }
   signing = { CARRYOVER_URL: `${service.hooksUrl}/verify` }
