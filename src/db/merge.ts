@@ -6,17 +6,17 @@ import { step } from './step.ts'
 export const staging = `create temp table load_staged (
     line bigint not null, id text not null, login text not null, email text, password_hash text, hash_scheme text,
     salt text, status text not null, cohort text not null, profile jsonb not null, updated_at timestamptz,
-    deleted boolean not null, scheme text not null, defect text, raw text
+    deleted boolean not null, scheme text not null, defect text, raw text, purged boolean not null default false
   ) on commit drop;
-  create temp table load_late (line bigint not null, rule text not null, id text not null, raw text not null)
-  on commit drop`
+  create temp table load_late (line bigint not null, rule text not null, id text not null, raw text) on commit drop`
 
 /** A row that was good in itself, and refused for what stood in the file or in the ledger before it. */
 export interface LateRefusal {
   readonly line: number
-  readonly rule: 'repeated-id' | 'deleted-earlier'
+  readonly rule: 'repeated-id' | 'deleted-earlier' | 'erased-earlier'
   readonly id: string
-  readonly raw: string
+  /** Null: the row is of somebody who was erased, and is written nowhere. */
+  readonly raw: string | null
 }
 
 /** What a load did to the copy. */
@@ -24,6 +24,8 @@ export interface Merged {
   readonly added: number
   readonly changed: number
   readonly deleted: number
+  /** Rows of users whose hash was purged: it stayed away, and the other columns were taken over. */
+  readonly keptPurged: number
   /** Of those added and changed: hashes that cannot be used, by defect. */
   readonly unusable: Readonly<Record<string, number>>
 }
@@ -36,16 +38,41 @@ export async function* setAside(
   client: pg.Client,
   { fresh, suspects }: { fresh: boolean; suspects: number },
 ): AsyncGenerator<LateRefusal> {
-  await step('sorting the rows', async () => {
-    await client.query('analyze pg_temp.load_staged (line, id, raw)')
-    if (suspects === 0) return
+  const erased = await step('sorting the rows', async () => {
+    // Not of `raw`, which holds hashes: statistics are samples of values.
+    await client.query('analyze pg_temp.load_staged (line, id)')
+    const gone = fresh ? 0 : await dropErased(client)
+    if (!fresh) await client.query(emptyPurged)
+    if (suspects === 0) return gone
     for (const late of fresh ? [repeatedInCopy, repeated] : [repeated, deletedEarlier]) {
       await client.query(late)
       await client.query('delete from pg_temp.load_staged s using pg_temp.load_late l where s.line = l.line')
     }
+    return gone
   })
-  if (suspects > 0) yield* lateRefusals(client)
+  if (suspects + erased > 0) yield* lateRefusals(client)
 }
+
+/** First of all, so that no second row of an erased user is told, and written down, as a repeated one. */
+async function dropErased(client: pg.Client): Promise<number> {
+  const { rows } = await client.query<{ some: boolean }>(
+    'select exists (select from carryover.erased) as some',
+  )
+  if (rows[0]?.some !== true) return 0
+  return (await client.query(erasedEarlier)).rowCount ?? 0
+}
+
+/** Whom the file calls deleted is gone already, which is no mistake of the file's. */
+const erasedEarlier = `with gone as (
+    delete from pg_temp.load_staged s using carryover.erased e
+    where e.id_digest = carryover.id_digest(s.id, (select login_key from carryover.installation where one))
+    returning s.line, s.id, s.deleted
+  )
+  insert into pg_temp.load_late select line, 'erased-earlier', id, null from gone where not deleted`
+
+/** The copy is locked, so nobody is purged between here and the commit. */
+const emptyPurged = `update pg_temp.load_staged s set password_hash = null, salt = null, purged = true
+  from carryover.users l where l.user_id = s.id and l.purged_at is not null and not s.deleted`
 
 const repeated = `insert into pg_temp.load_late
   select s.line, 'repeated-id', s.id, s.raw from pg_temp.load_staged s
@@ -112,6 +139,9 @@ async function compare(client: pg.Client): Promise<Merged> {
   const { rows } = await client.query<{ fate: string; defect: string | null; rows: number }>(
     'select fate, defect, count(*)::float8 as rows from pg_temp.load_fates group by fate, defect order by defect',
   )
+  const { rows: purged } = await client.query<{ rows: number }>(
+    'select count(*)::float8 as rows from pg_temp.load_staged where purged',
+  )
   const sum = (fate: string) =>
     rows.filter((row) => row.fate === fate).reduce((all, row) => all + row.rows, 0)
   const unusable = new Map<string, number>()
@@ -122,13 +152,15 @@ async function compare(client: pg.Client): Promise<Merged> {
     added: sum('added'),
     changed: sum('changed'),
     deleted: sum('deleted'),
+    keptPurged: purged[0]?.rows ?? 0,
     unusable: Object.fromEntries(unusable),
   }
 }
 
 /** What becomes of each staged row that is not in the copy as it should be. */
 const fates = `create temp table load_fates on commit drop as
-  select s.id, s.defect, case when s.deleted then 'deleted' when u.id is null then 'added' else 'changed' end as fate
+  select s.id, case when not s.purged then s.defect end as defect,
+    case when s.deleted then 'deleted' when u.id is null then 'added' else 'changed' end as fate
   from pg_temp.load_staged s left join legacy.users u on u.id = s.id
   where case
     when s.deleted then u.id is not null
