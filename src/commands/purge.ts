@@ -52,14 +52,14 @@ PURGE_EVERY_SECONDS. Safe to stop and to run again; sign-ins go on. Prints a rep
         )
         const due = { keptSeconds: settings.keptSeconds, verifiedBefore }
         const complete = dryRun || (await purgeAll(database, due, io))
-        if (vacuum && complete) await rewriteCopy(url)
+        const rewritten = vacuum && complete && (await rewrite(url, io))
         return purgeReport(await readHoldings(database, { ...due, since: now }), {
           dryRun,
           complete,
-          rewritten: vacuum && complete,
+          rewritten,
         })
       })
-      return tell(report, values.json === true, io)
+      return tell(report, { json: values.json === true, vacuum }, io)
     } catch (error) {
       return explain(error, io)
     }
@@ -104,6 +104,16 @@ async function purgeAll(
   return complete
 }
 
+/** Whether nothing of what was removed is in the table's file. */
+async function rewrite(url: string, io: Io): Promise<boolean> {
+  const kept = await rewriteCopy(url)
+  if (kept === 0) return true
+  io.err(
+    `carryover purge: ${kept ?? 'perhaps some'} old rows had to be kept in the file, because a transaction is open that began before: run it again with --vacuum when that has ended\n`,
+  )
+  return false
+}
+
 function explain(error: unknown, io: Io): ExitCode {
   if (error instanceof Failure && error.detail === '55P03') {
     io.err(
@@ -116,10 +126,10 @@ function explain(error: unknown, io: Io): ExitCode {
   return 1
 }
 
-function tell(report: PurgeReport, json: boolean, io: Io): ExitCode {
+function tell(report: PurgeReport, { json, vacuum }: { json: boolean; vacuum: boolean }, io: Io): ExitCode {
   io.out(json ? `${JSON.stringify(report)}\n` : inWords(report))
   if (!report.complete) io.err('carryover purge: stopped before the end; what was done holds\n')
-  return report.complete ? 0 : 1
+  return report.complete && report.rewritten === vacuum ? 0 : 1
 }
 
 const columns: readonly (readonly [keyof Held, string])[] = [

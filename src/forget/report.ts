@@ -10,7 +10,7 @@ export interface PurgeReport {
   readonly dryRun: boolean
   /** Whether everything that was due was gone through. */
   readonly complete: boolean
-  /** Whether the file of the table was written anew. */
+  /** Whether the file of the table was written anew, without any old row. */
   readonly rewritten: boolean
   readonly total: Held
   readonly byCohortAndScheme: readonly HeldRow[]

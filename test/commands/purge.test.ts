@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, expect, test } from 'vitest'
+import { connectOwner } from '../../src/db/client.ts'
 import { command, eraseNow, holders, moved } from '../forget/helpers.ts'
 import { type TestDatabase, testDatabase } from '../helpers/db.ts'
 import { md5 } from '../helpers/users.ts'
@@ -165,6 +166,16 @@ test('after --vacuum the file of the table holds none of the removed hashes, and
     ['recent', true],
   ] as const)
     expect(await inFile(id), id).toBe(found)
+})
+
+test('old rows that an open transaction may still want are not said to be gone', async () => {
+  const other = await connectOwner(db.url, 'test')
+  await other.query('begin isolation level repeatable read; select 1')
+  const { code, err, report } = await purge(['--vacuum'])
+  await other.end()
+  expect([code, report.total.purgedNow, report.rewritten]).toEqual([1, 2, false])
+  expect(err).toContain('2 old rows had to be kept in the file')
+  expect(await purge(['--vacuum'])).toMatchObject({ code: 0, err: '', report: { rewritten: true } })
 })
 
 test.each([
