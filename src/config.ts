@@ -33,7 +33,7 @@ const common = {
     read: databaseUrl,
     secret: true,
     purpose:
-      'PostgreSQL 14 or newer, as the owner. The service itself acts as carryover_hooks and carryover_admin.',
+      'PostgreSQL 14 or newer, as the owner. The service itself acts as carryover_hooks, carryover_admin and carryover_purge.',
   },
   HOOKS_DATABASE_URL: {
     read: databaseUrl,

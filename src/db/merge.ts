@@ -2,11 +2,15 @@ import type pg from 'pg'
 import { addToLedger, type CountDelta, reclassifyLedger } from './ledger.ts'
 import { step } from './step.ts'
 
-/** Rows on their way into the copy. `raw` stands where a row may turn out to be refused: see `CopyRow`. */
+/**
+ * Rows on their way into the copy. `raw` stands where a row may turn out to be refused: see `CopyRow`. `suspect` says so to
+ * the planner, whose statistics are samples of values and must be none of `raw`, which holds hashes.
+ */
 export const staging = `create temp table load_staged (
     line bigint not null, id text not null, login text not null, email text, password_hash text, hash_scheme text,
     salt text, status text not null, cohort text not null, profile jsonb not null, updated_at timestamptz,
-    deleted boolean not null, scheme text not null, defect text, raw text, purged boolean not null default false
+    deleted boolean not null, scheme text not null, defect text, raw text,
+    suspect boolean generated always as (raw is not null) stored, purged boolean not null default false
   ) on commit drop;
   create temp table load_late (line bigint not null, rule text not null, id text not null, raw text) on commit drop`
 
@@ -39,8 +43,7 @@ export async function* setAside(
   { fresh, suspects }: { fresh: boolean; suspects: number },
 ): AsyncGenerator<LateRefusal> {
   const erased = await step('sorting the rows', async () => {
-    // Not of `raw`, which holds hashes: statistics are samples of values.
-    await client.query('analyze pg_temp.load_staged (line, id)')
+    await client.query('analyze pg_temp.load_staged (line, id, suspect)')
     const gone = fresh ? 0 : await dropErased(client)
     if (!fresh) await client.query(emptyPurged)
     if (suspects === 0) return gone
@@ -76,17 +79,17 @@ const emptyPurged = `update pg_temp.load_staged s set password_hash = null, salt
 
 const repeated = `insert into pg_temp.load_late
   select s.line, 'repeated-id', s.id, s.raw from pg_temp.load_staged s
-  where s.raw is not null and exists (select from pg_temp.load_staged e where e.id = s.id and e.line < s.line)`
+  where s.suspect and exists (select from pg_temp.load_staged e where e.id = s.id and e.line < s.line)`
 
 /** The copy was empty: whoever is in it now came from this file. */
 const repeatedInCopy = `insert into pg_temp.load_late
   select s.line, 'repeated-id', s.id, s.raw from pg_temp.load_staged s
-  where s.raw is not null and exists (select from legacy.users u where u.id = s.id)`
+  where s.suspect and exists (select from legacy.users u where u.id = s.id)`
 
 const deletedEarlier = `insert into pg_temp.load_late
   select s.line, 'deleted-earlier', s.id, s.raw
   from pg_temp.load_staged s join carryover.users l on l.user_id = s.id
-  where s.raw is not null and not s.deleted and l.deleted_at is not null`
+  where s.suspect and not s.deleted and l.deleted_at is not null`
 
 async function* lateRefusals(client: pg.Client): AsyncGenerator<LateRefusal> {
   await client.query(
