@@ -2,6 +2,7 @@ import type pg from 'pg'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { connectOwner, openDatabase } from '../../src/db/client.ts'
 import { eraseUser } from '../../src/db/erase.ts'
+import { confirmUsers } from '../../src/db/outcomes.ts'
 import { purgeMigrated, purgeVerified } from '../../src/db/purge.ts'
 import { syncLedger } from '../../src/db/sync.ts'
 import { userFinder } from '../../src/db/users.ts'
@@ -107,6 +108,44 @@ test('a purge leaves locked users for the next time, and waits for nobody', asyn
   await db.owner.query('commit')
   expect(await holders(db.owner)).toEqual(['a'])
   expect(await purgeNow()).toBe(1)
+})
+
+test('sign-ins and events go on beside a purge that has not committed, of those whom it purges too', async () => {
+  await loadRows(row('a'), row('b'), row('c'))
+  await moved(db.owner, 'migrated', 2 * HOUR, ['a'])
+  await db.owner.query(`begin; select carryover.purge_hashes('1 hour', 500)`)
+  // The service's own limits: a statement that waits for a lock fails after half a second.
+  const hooks = openAsHooks(db.url, 1)
+  const outcome = {
+    dialect: 'okta',
+    hook: 'password-import',
+    cohort: 'retail',
+    scheme: 'md5',
+    usable: true,
+    millis: 1,
+  }
+  const { user } = await userFinder(hooks, 60)('a@example.com', performance.now() + 5_000)
+  expect(user?.hash.encoded).toBe(md5('a'))
+  await hooks.query({
+    name: 'record',
+    text: `select carryover.record_outcomes($1::jsonb, 10, '1 hour')`,
+    values: [
+      JSON.stringify([
+        { ...outcome, user_id: 'a', verdict: 'migrated' },
+        { ...outcome, user_id: 'b', verdict: 'match' },
+      ]),
+    ],
+  })
+  const notice = { dialect: 'okta', hook: 'events', result: 'stored' } as const
+  expect(
+    await confirmUsers(hooks, [
+      { ...notice, name: 'a@example.com', event_id: '1' },
+      { ...notice, name: 'c@example.com', event_id: '2' },
+    ]),
+  ).toEqual(['repeated', 'confirmed'])
+  await hooks.end()
+  await db.owner.query('commit')
+  expect(await holders(db.owner)).toEqual(['b', 'c'])
 })
 
 test('while a load holds the copy a purge fails at once, and is done afterwards', async () => {
