@@ -4,12 +4,14 @@ import { type Command, type ExitCode, type Io, UsageError } from './commands/com
 import { counts } from './commands/counts.ts'
 import { demo } from './commands/demo.ts'
 import { doctor } from './commands/doctor.ts'
+import { erase } from './commands/erase.ts'
 import { formats } from './commands/formats.ts'
 import { load } from './commands/load.ts'
 import { migrate } from './commands/migrate.ts'
 import { table } from './commands/options.ts'
 import { probe } from './commands/probe.ts'
 import { prove } from './commands/prove.ts'
+import { purge } from './commands/purge.ts'
 import { serve } from './commands/serve.ts'
 import { sync } from './commands/sync.ts'
 import { tryLogin } from './commands/try.ts'
@@ -24,6 +26,8 @@ export const commands: readonly Command[] = [
   load,
   sync,
   counts,
+  purge,
+  erase,
   formats,
   analyze,
   tryLogin,

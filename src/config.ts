@@ -34,7 +34,7 @@ const common = {
     read: databaseUrl,
     secret: true,
     purpose:
-      'PostgreSQL 14 or newer, as the owner. The service itself acts as carryover_hooks and carryover_admin.',
+      'PostgreSQL 14 or newer, as the owner. The service itself acts as carryover_hooks, carryover_admin and carryover_purge.',
   },
   HOOKS_DATABASE_URL: {
     read: databaseUrl,
@@ -47,6 +47,12 @@ const common = {
     secret: true,
     purpose:
       'An account that has the role carryover_admin, for the admin listener. Default: DATABASE_URL, narrowed to that role.',
+  },
+  PURGE_DATABASE_URL: {
+    read: databaseUrl,
+    secret: true,
+    purpose:
+      'An account that has the role carryover_purge, for the scheduled purge. Default: DATABASE_URL, narrowed to that role.',
   },
   HOOKS_LISTEN: { read: address, default: '0.0.0.0:8080', purpose: 'Where identity providers call.' },
   ADMIN_LISTEN: { read: address, default: '127.0.0.1:8081', purpose: 'Where people and machines look.' },
@@ -137,6 +143,24 @@ const common = {
     purpose:
       'Likewise after the first right password, for providers that never confirm anything. A day: a sign-in that broke off is repeated within it, and a provider that goes on asking for ever must not replace a newer password by the old one.',
   },
+  PURGE_AFTER_SECONDS: {
+    read: whole(0, 31_536_000),
+    default: '82800',
+    purpose:
+      'How long after the confirmation of a migration the stored hash may be purged, but never before MIGRATED_GRACE_SECONDS have passed. 23 hours: with a purge every hour, no hash outlives its use by more than a day.',
+  },
+  PURGE_EVERY_SECONDS: {
+    read: whole(0, 86_400),
+    default: '3600',
+    purpose:
+      'How often `serve` purges the hashes of migrated users. 0: only `carryover purge` does. See docs/forgetting.md.',
+  },
+  PURGE_VERIFIED: {
+    read: oneOf('off', 'on'),
+    default: 'off',
+    purpose:
+      'Whether users whose migration nobody confirmed are purged too, once their first right password is longer ago than VERIFIED_GRACE_SECONDS and PURGE_AFTER_SECONDS. For providers that never confirm: a user whose password the provider did not keep after all can then only reset it. `serve` needs a grant for it: see docs/forgetting.md.',
+  },
   DIAGNOSE_MISMATCHES: {
     read: oneOf('off', 'on'),
     default: 'off',
@@ -186,7 +210,15 @@ export const settings: Readonly<Record<string, Setting<unknown>>> = { ...common,
 export interface DatabaseAccount {
   readonly url: string
   /** The role to narrow the connection to; undefined: the account is narrow already. */
-  readonly role?: 'carryover_hooks' | 'carryover_admin'
+  readonly role?: 'carryover_hooks' | 'carryover_admin' | 'carryover_purge'
+}
+
+/** Whose hashes are purged. */
+export interface PurgeSettings {
+  /** Since the confirmation of the migration. */
+  readonly keptSeconds: number
+  /** Since the first right password, of users whose migration nobody confirmed; undefined: they are left alone. */
+  readonly verifiedKeptSeconds: number | undefined
 }
 
 /** What reading stored hashes needs besides the row. */
@@ -206,6 +238,10 @@ export interface HashSettings {
 export interface Config {
   readonly hooksDatabase: DatabaseAccount
   readonly adminDatabase: DatabaseAccount
+  /** undefined: `serve` purges nothing. */
+  readonly purge:
+    | (PurgeSettings & { readonly database: DatabaseAccount; readonly everyMs: number })
+    | undefined
   readonly hooksListen: Address
   readonly adminListen: Address
   readonly hooksAllow: readonly AddressRange[]
@@ -259,11 +295,13 @@ export function readConfig(environment: Environment, embeddedUrl?: string): Conf
     clientCa !== undefined && [...dialects.values()].every(({ callers }) => callers.subjects.length === 0)
   reader.finish()
   const complete = values as Values<typeof common>
+  const purge = purgeOf(complete, owner)
   return {
     hooksDatabase:
       hooks === undefined ? { url: complete.DATABASE_URL, role: 'carryover_hooks' } : { url: hooks },
     adminDatabase:
       admin === undefined ? { url: complete.DATABASE_URL, role: 'carryover_admin' } : { url: admin },
+    purge,
     hooksListen: complete.HOOKS_LISTEN,
     adminListen: complete.ADMIN_LISTEN,
     hooksAllow: complete.HOOKS_ALLOW,
@@ -294,8 +332,38 @@ export function readConfig(environment: Environment, embeddedUrl?: string): Conf
     warnings: [
       ...reader.warnings,
       ...(complete.ALLOW_PLAINTEXT === 'on' ? ['ALLOW_PLAINTEXT lets stored passwords be compared'] : []),
+      ...(purge === undefined && complete.PURGE_EVERY_SECONDS > 0
+        ? ['PURGE_DATABASE_URL is missing, and so is DATABASE_URL: only carryover purge removes hashes']
+        : []),
+      ...(complete.PURGE_VERIFIED === 'on'
+        ? ['PURGE_VERIFIED lets hashes be purged of users whose migration nobody confirmed']
+        : []),
       ...(unused ? ['TLS_CLIENT_CA_FILE is set, but no client certificate is needed by any dialect'] : []),
     ],
+  }
+}
+
+function purgeOf(values: Values<typeof common>, owner: string | undefined): Config['purge'] {
+  const { PURGE_DATABASE_URL: own, PURGE_EVERY_SECONDS: every } = values
+  if (every === 0 || (own === undefined && owner === undefined)) return undefined
+  return {
+    ...purgeSettingsOf(values),
+    database: own === undefined ? { url: values.DATABASE_URL, role: 'carryover_purge' } : { url: own },
+    everyMs: every * 1_000,
+  }
+}
+
+function purgeSettingsOf(
+  values: Pick<
+    Values<typeof common>,
+    'MIGRATED_GRACE_SECONDS' | 'VERIFIED_GRACE_SECONDS' | 'PURGE_AFTER_SECONDS' | 'PURGE_VERIFIED'
+  >,
+): PurgeSettings {
+  const after = values.PURGE_AFTER_SECONDS
+  return {
+    keptSeconds: Math.max(after, values.MIGRATED_GRACE_SECONDS),
+    verifiedKeptSeconds:
+      values.PURGE_VERIFIED === 'on' ? Math.max(after, values.VERIFIED_GRACE_SECONDS) : undefined,
   }
 }
 
@@ -325,6 +393,21 @@ export function readDatabaseUrl(environment: Environment): string {
   if (url === undefined) reader.problem('DATABASE_URL', 'is missing')
   reader.finish()
   return url as string
+}
+
+/** For `carryover purge`: whose hashes it removes; and how long a right password alone keeps one in any case. */
+export function readPurgeSettings(
+  environment: Environment,
+): PurgeSettings & { readonly verifiedGraceSeconds: number } {
+  const reader = settingsReader(common, environment)
+  const values = {
+    MIGRATED_GRACE_SECONDS: reader.read('MIGRATED_GRACE_SECONDS') as number,
+    VERIFIED_GRACE_SECONDS: reader.read('VERIFIED_GRACE_SECONDS') as number,
+    PURGE_AFTER_SECONDS: reader.read('PURGE_AFTER_SECONDS') as number,
+    PURGE_VERIFIED: reader.read('PURGE_VERIFIED') as 'off' | 'on',
+  }
+  reader.finish()
+  return { ...purgeSettingsOf(values), verifiedGraceSeconds: values.VERIFIED_GRACE_SECONDS }
 }
 
 /** The threads that check passwords, for commands that check as the service does. */

@@ -70,6 +70,10 @@ export type LogEvent =
   | { event: 'refusals-normal'; attempts: number; refused: number }
   | { event: 'database-lost'; pool: string; code: string }
   | { event: 'common-scheme-unknown'; code: string }
+  /** Users whose hashes were taken out of the copy by the schedule. */
+  | { event: 'purged'; migrated: number; verified: number }
+  /** What was purged until then stays so; the rest is tried again next time. */
+  | { event: 'purge-failed'; code: string }
   | { event: 'thread-lost'; reason: 'crashed' | 'overran' }
   /** In use in place of the fastest, which does not work here; null: none does, and Argon2 hashes are unavailable. */
   | { event: 'argon2-library'; library: 'argon2' | null }
@@ -101,6 +105,8 @@ const levels: Record<LogEvent['event'], Level> = {
   'refusals-normal': 'info',
   'database-lost': 'warn',
   'common-scheme-unknown': 'warn',
+  purged: 'info',
+  'purge-failed': 'warn',
   'thread-lost': 'error',
   'argon2-library': 'warn',
   'lanes-off': 'error',

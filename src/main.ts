@@ -10,9 +10,11 @@ import { readCounts } from './db/counts.ts'
 import { readHistories } from './db/history.ts'
 import { checkSchema, SchemaError } from './db/migrate.ts'
 import { commonScheme, confirmUsers, outcomeRecorder, schemaVersion } from './db/outcomes.ts'
+import { purgeMigrated, purgeVerified } from './db/purge.ts'
 import { userFinder } from './db/users.ts'
 import { dialects } from './dialects/index.ts'
 import { errorCode } from './errors.ts'
+import { type Schedule, schedulePurge } from './forget/schedule.ts'
 import { hashContextOf } from './hash-context.ts'
 import { argon2Libraries } from './hashes/argon2-library.ts'
 import { schemesOf } from './hashes/candidates.ts'
@@ -223,6 +225,7 @@ export async function startService(config: Config, log: Log): Promise<Service> {
     ),
     { address: config.adminListen, headersWithin: 5_000, requestWithin: 15_000, maxConnections: 32 },
   )
+  const purging = purgingOf(config.purge, metrics, log)
   const active = [...config.dialects.keys()]
   log({
     event: 'started',
@@ -242,7 +245,7 @@ export async function startService(config: Config, log: Log): Promise<Service> {
       clearInterval(watching)
       clearInterval(reloading)
       clearInterval(loggingHeads)
-      await hooks.close(DRAIN_LIMIT_MS)
+      await Promise.all([hooks.close(DRAIN_LIMIT_MS), purging?.stop()])
       for (const { stop } of bearers) stop()
       diagnosis?.stop()
       await admin.close(0)
@@ -284,13 +287,43 @@ function diagnosisOf(
   })
 }
 
-function open(pool: 'hooks' | 'admin', { url, role }: DatabaseAccount, max: number, log: Log): Database {
+/** The purge has a connection of its own, and none between two runs. */
+function purgingOf(purge: Config['purge'], metrics: Metrics, log: Log): Schedule | undefined {
+  if (purge === undefined) return undefined
+  const { keptSeconds, verifiedKeptSeconds } = purge
+  const database = open('purge', purge.database, 1, log)
+  const schedule = schedulePurge(
+    {
+      migrated: (most) => purgeMigrated(database, keptSeconds, most),
+      verified:
+        verifiedKeptSeconds === undefined
+          ? null
+          : (after, most) =>
+              purgeVerified(database, new Date(Date.now() - verifiedKeptSeconds * 1_000), after, most),
+    },
+    purge.everyMs,
+    { log, metrics },
+  )
+  return {
+    stop: async () => {
+      await schedule.stop()
+      await database.end()
+    },
+  }
+}
+
+function open(
+  pool: 'hooks' | 'admin' | 'purge',
+  { url, role }: DatabaseAccount,
+  max: number,
+  log: Log,
+): Database {
   return openDatabase({
     connectionString: url,
     applicationName: `carryover ${pool}`,
     ...(role !== undefined && { role }),
     max,
-    min: 2,
+    min: pool === 'purge' ? 0 : 2,
     onLost: (code) => log({ event: 'database-lost', pool, code }),
   })
 }

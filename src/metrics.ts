@@ -120,6 +120,11 @@ export function createMetrics() {
       labelNames: ['reason'],
       registers,
     }),
+    hashesPurged: new Counter({
+      name: 'carryover_hashes_purged_total',
+      help: 'Users whose hashes were taken out of the copy by this process.',
+      registers,
+    }),
     schemeLabel: schemeLabels(MOST_RECIPE_LABELS),
     /** What is read when the metrics are asked for. */
     watchChecker: ({ queued, busy, memory }: Record<'queued' | 'busy' | 'memory', () => number>) =>

@@ -35,13 +35,13 @@ import type { Environment } from '../settings-reader.ts'
 /** Everything that is asked of the database: as the service's accounts, and as the owner where one is given. */
 export async function examineDatabase(config: Config, environment: Environment): Promise<Finding[]> {
   const hooks: Account = {
-    listener: 'hooks',
+    user: 'hooks listener',
     role: 'carryover_hooks',
     setting: settingOf('HOOKS_DATABASE_URL', config.hooksDatabase),
     narrowed: config.hooksDatabase.role !== undefined,
   }
   const admin: Account = {
-    listener: 'admin',
+    user: 'admin listener',
     role: 'carryover_admin',
     setting: settingOf('ADMIN_DATABASE_URL', config.adminDatabase),
     narrowed: config.adminDatabase.role !== undefined,
@@ -56,6 +56,16 @@ export async function examineDatabase(config: Config, environment: Environment):
       checkAccount(admin, await readPowers(client, admin.role)),
     )),
   ]
+  const { purge } = config
+  if (purge !== undefined && purge.database.role === undefined)
+    asAccounts.push(
+      ...(await asConnection(purge.database.url, 'PURGE_DATABASE_URL', async (client) =>
+        checkAccount(
+          { user: 'purge', role: 'carryover_purge', setting: 'PURGE_DATABASE_URL', narrowed: false },
+          await readPowers(client, 'carryover_purge'),
+        ),
+      )),
+    )
   // Both may stand in one setting, and a database that cannot be reached is told once.
   const lost = asAccounts.filter(({ check }) => check === 'connection')
   if (lost.length > 0) return lost.filter(({ says }, at) => lost.findIndex((one) => one.says === says) === at)

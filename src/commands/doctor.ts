@@ -89,6 +89,7 @@ function secretsOf({
   dialects: configured,
   hooksDatabase,
   adminDatabase,
+  purge,
 }: Config): HeldSecret[] {
   const hooks = [...configured].flatMap(([name, { callers }]) =>
     Object.entries(callers.proofs).flatMap(([setting, values]) =>
@@ -98,6 +99,7 @@ function secretsOf({
   const urls = new Map([
     [settingOf('HOOKS_DATABASE_URL', hooksDatabase), hooksDatabase.url],
     [settingOf('ADMIN_DATABASE_URL', adminDatabase), adminDatabase.url],
+    ...(purge ? [[settingOf('PURGE_DATABASE_URL', purge.database), purge.database.url] as const] : []),
   ])
   const passwords = [...urls]
     .map(([setting, url]) => ({ setting, value: passwordIn(url), judged: false }))

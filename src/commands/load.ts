@@ -24,7 +24,7 @@ export const load: Command = {
 password_hash (these must be there), email, hash_scheme, salt, status (active, disabled, locked), cohort, profile (a
 JSON object), updated_at, deleted (true, false or the moment of it). Everything is loaded or, when something fails,
 nothing. Refused rows are named by line and rule, and left out; they go into a file of their own, to be corrected and
-loaded again.
+loaded again. Users who were erased stay away, and to users whose hash was purged no hash comes back.
 
 --format csv|jsonl      default: by the file's extension (.csv, .jsonl, .ndjson)
 --map SOURCE=COLUMN     the file's SOURCE is COLUMN, or profile.NAME to collect it into the profile; repeatable
@@ -32,7 +32,8 @@ loaded again.
 --cohort NAME           cohort of rows that name none (default: default)
 --delimiter C           between the cells of a CSV file (default: a comma; \\t for a tab)
 --refused FILE          where refused rows go (default: users.csv -> users.refused.csv), replacing what is there; the
-                        reasons go beside it, into users.refused.txt
+                        reasons go beside it, into users.refused.txt. A row of an erased user is named by its line
+                        there, and written nowhere
 --json                  one JSON object on standard output`,
   run: async (args, io) => {
     const { values, positionals } = readOptions(args, options, ['FILE'])
@@ -144,7 +145,18 @@ function tell(summary: LoadSummary, seconds: number, json: boolean, io: Io): Exi
 }
 
 function inWords(summary: LoadSummary, seconds: number): string {
-  const { rows, added, changed, unchanged, deleted, refused, refusedByRule, unusable, refusedPath } = summary
+  const {
+    rows,
+    added,
+    changed,
+    unchanged,
+    deleted,
+    refused,
+    refusedByRule,
+    unusable,
+    refusedPath,
+    keptPurged,
+  } = summary
   const each = (numbers: Readonly<Record<string, number>>) =>
     Object.entries(numbers).map(([name, count]) => `  ${name}  ${count}\n`)
   const defects = Object.values(unusable).reduce((sum, count) => sum + count, 0)
@@ -153,7 +165,13 @@ function inWords(summary: LoadSummary, seconds: number): string {
     ...(defects > 0
       ? [`${defects} of those added or changed have a hash that cannot be checked:\n`, ...each(unusable)]
       : []),
-    ...(refusedPath !== null ? [`refused, and written to ${refusedPath}:\n`, ...each(refusedByRule)] : []),
+    ...(keptPurged > 0 ? [`kept purged: ${keptPurged}, whose hash was removed and stays removed\n`] : []),
+    ...(refused > 0
+      ? [
+          refusedPath === null ? 'refused:\n' : `refused, and written to ${refusedPath}:\n`,
+          ...each(refusedByRule),
+        ]
+      : []),
   ].join('')
 }
 

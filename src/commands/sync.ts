@@ -12,7 +12,8 @@ export const sync: Command = {
   summary: 'bring ledger and counts in step with a legacy.users that is a view, or was written by others',
   help: `Adds users who are in the copy and not in the ledger, notes changed cohorts and schemes, and takes unmigrated users who
 are no longer in the copy out of ledger and counts; verified and migrated ones stay. Reads the copy in chunks by id,
-which should therefore have an index. Safe to stop and to run again; sign-ins go on.
+which should therefore have an index. Safe to stop and to run again; sign-ins go on. Hashes of purged users and rows of
+erased ones that somebody has written into the table are removed again; beneath a view they are only counted.
 
 --json   one JSON object on standard output`,
   run: async (args, io) => {
@@ -35,11 +36,19 @@ which should therefore have an index. Safe to stop and to run again; sign-ins go
         stop: io.stop,
       })
       clear()
-      const { users, added, reclassified, forgotten, complete } = summary
+      const { users, added, reclassified, forgotten, purgedAgain, erasedAgain, beneathView, complete } =
+        summary
       if (values.json) io.out(`${JSON.stringify(summary)}\n`)
       else io.out(`${users} users: ${added} added, ${reclassified} reclassified, ${forgotten} forgotten\n`)
+      const back = `${purgedAgain} purged users had a hash again, and ${erasedAgain} erased users were there again`
+      if (purgedAgain + erasedAgain > 0)
+        io.err(
+          beneathView
+            ? `carryover sync: ${back}: remove them beneath the view, which is not ours to change\n`
+            : `carryover sync: ${back}: all of it was removed once more\n`,
+        )
       if (!complete) io.err('carryover sync: stopped before the end; what was done holds\n')
-      return complete ? 0 : 1
+      return complete && !beneathView ? 0 : 1
     } catch (error) {
       clear()
       if (!(error instanceof StepError)) throw error

@@ -23,7 +23,7 @@ interface FetchedRow extends CopiedHash {
 const FETCH = 4_000
 
 /**
- * Every user of the copy who is not deleted, a few thousand at a time, in no order and in one snapshot. PostgreSQL
+ * Every user of the copy who is neither deleted nor purged, a few thousand at a time, in no order and in one snapshot. PostgreSQL
  * sorts hashes and salts to find equal ones, on its own disk when they are many. It sorts 64 bits made of each: among
  * ten million different ones two are taken for equal in one copy of 370,000. Nothing of it is indexed, so a view is
  * read three times.
@@ -65,7 +65,8 @@ async function declare(client: pg.Client): Promise<void> {
       select u.id::text, u.login::text, u.password_hash::text, u.hash_scheme::text, u.salt::text, u.cohort::text
       from legacy.users u
       where u.id is not null
-        and not exists (select from carryover.users d where d.user_id = u.id::text and d.deleted_at is not null)
+        and not exists (select from carryover.users d where d.user_id = u.id::text
+          and (d.deleted_at is not null or d.purged_at is not null))
     ),
     hashes as (
       select hashtextextended(password_hash collate "C", 0) as digest from present

@@ -68,8 +68,8 @@ async function begin(client: pg.Client): Promise<CopyLoad> {
       return step('committing', async () => {
         await addCounts(client, [...deltas, ...merged.deltas])
         await client.query('commit')
-        const { added, changed, deleted } = merged
-        return { added: added + direct, changed, deleted, unusable: sumOf(unusable, merged.unusable) }
+        const { deltas: _, ...numbers } = merged
+        return { ...numbers, added: merged.added + direct, unusable: sumOf(unusable, merged.unusable) }
       })
     },
     close: () => client.end().catch(() => {}),
@@ -95,12 +95,16 @@ async function claimCopy(client: pg.Client): Promise<void> {
   await client.query('lock table legacy.users in share row exclusive mode')
 }
 
-/** Whether neither the copy nor the ledger has a row. If so, both are ours alone until the end. */
+/**
+ * Whether neither the copy nor the ledger has a row, and nobody was erased. If so, both are ours alone until the end, and
+ * nothing needs to be looked up.
+ */
 async function isFresh(client: pg.Client): Promise<boolean> {
   const looksFresh = async () =>
     (
       await client.query<{ fresh: boolean }>(
         `select not exists (select from legacy.users) and not exists (select from carryover.users)
+          and not exists (select from carryover.erased)
           and (select relkind = 'r' from pg_class where oid = 'legacy.users'::regclass) as fresh`,
       )
     ).rows[0]?.fresh === true

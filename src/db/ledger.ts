@@ -41,17 +41,21 @@ export async function addToLedger(client: pg.Client, source: string): Promise<Co
 /**
  * Brings cohort, scheme and usability of existing ledger rows up to date, and marks deleted ones. The state of a user
  * is kept: it moves from one row of the counts to another within its state. The rows are locked in the order of the
- * key and as they are at that moment, so that a sign-in that comes first is counted as what it became.
+ * key and as they are at that moment, so that a sign-in that comes first is counted as what it became. Scheme and
+ * usability of a purged user stay what they were: there is no hash left that could say.
  */
 export async function reclassifyLedger(client: pg.Client, source: string): Promise<CountDelta[]> {
   return deltasOf(
     client,
     `with locked as (
       select l.user_id, l.state, l.cohort, l.scheme, l.usable,
-        s.cohort as new_cohort, s.scheme as new_scheme, s.usable as new_usable, s.deleted
+        s.cohort as new_cohort, s.deleted,
+        case when l.purged_at is null then s.scheme else l.scheme end as new_scheme,
+        case when l.purged_at is null then s.usable else l.usable end as new_usable
       from carryover.users l join ${source} s on s.id = l.user_id
       where l.deleted_at is null
-        and (s.deleted or (l.cohort, l.scheme, l.usable) is distinct from (s.cohort, s.scheme, s.usable))
+        and (s.deleted or l.cohort is distinct from s.cohort
+          or l.purged_at is null and (l.scheme, l.usable) is distinct from (s.scheme, s.usable))
       order by l.user_id
       for update of l
     ),

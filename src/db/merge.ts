@@ -2,21 +2,25 @@ import type pg from 'pg'
 import { addToLedger, type CountDelta, reclassifyLedger } from './ledger.ts'
 import { step } from './step.ts'
 
-/** Rows on their way into the copy. `raw` stands where a row may turn out to be refused: see `CopyRow`. */
+/**
+ * Rows on their way into the copy. `raw` stands where a row may turn out to be refused: see `CopyRow`. `suspect` says so to
+ * the planner, whose statistics are samples of values and must be none of `raw`, which holds hashes.
+ */
 export const staging = `create temp table load_staged (
     line bigint not null, id text not null, login text not null, email text, password_hash text, hash_scheme text,
     salt text, status text not null, cohort text not null, profile jsonb not null, updated_at timestamptz,
-    deleted boolean not null, scheme text not null, defect text, raw text
+    deleted boolean not null, scheme text not null, defect text, raw text,
+    suspect boolean generated always as (raw is not null) stored, purged boolean not null default false
   ) on commit drop;
-  create temp table load_late (line bigint not null, rule text not null, id text not null, raw text not null)
-  on commit drop`
+  create temp table load_late (line bigint not null, rule text not null, id text not null, raw text) on commit drop`
 
 /** A row that was good in itself, and refused for what stood in the file or in the ledger before it. */
 export interface LateRefusal {
   readonly line: number
-  readonly rule: 'repeated-id' | 'deleted-earlier'
+  readonly rule: 'repeated-id' | 'deleted-earlier' | 'erased-earlier'
   readonly id: string
-  readonly raw: string
+  /** Null: the row is of somebody who was erased, and is written nowhere. */
+  readonly raw: string | null
 }
 
 /** What a load did to the copy. */
@@ -24,6 +28,8 @@ export interface Merged {
   readonly added: number
   readonly changed: number
   readonly deleted: number
+  /** Rows of users whose hash was purged: it stayed away, and the other columns were taken over. */
+  readonly keptPurged: number
   /** Of those added and changed: hashes that cannot be used, by defect. */
   readonly unusable: Readonly<Record<string, number>>
 }
@@ -36,30 +42,54 @@ export async function* setAside(
   client: pg.Client,
   { fresh, suspects }: { fresh: boolean; suspects: number },
 ): AsyncGenerator<LateRefusal> {
-  await step('sorting the rows', async () => {
-    await client.query('analyze pg_temp.load_staged (line, id, raw)')
-    if (suspects === 0) return
+  const erased = await step('sorting the rows', async () => {
+    await client.query('analyze pg_temp.load_staged (line, id, suspect)')
+    const gone = fresh ? 0 : await dropErased(client)
+    if (!fresh) await client.query(emptyPurged)
+    if (suspects === 0) return gone
     for (const late of fresh ? [repeatedInCopy, repeated] : [repeated, deletedEarlier]) {
       await client.query(late)
       await client.query('delete from pg_temp.load_staged s using pg_temp.load_late l where s.line = l.line')
     }
+    return gone
   })
-  if (suspects > 0) yield* lateRefusals(client)
+  if (suspects + erased > 0) yield* lateRefusals(client)
 }
+
+/** First of all, so that no second row of an erased user is told, and written down, as a repeated one. */
+async function dropErased(client: pg.Client): Promise<number> {
+  const { rows } = await client.query<{ some: boolean }>(
+    'select exists (select from carryover.erased) as some',
+  )
+  if (rows[0]?.some !== true) return 0
+  return (await client.query(erasedEarlier)).rowCount ?? 0
+}
+
+/** Whom the file calls deleted is gone already, which is no mistake of the file's. */
+const erasedEarlier = `with gone as (
+    delete from pg_temp.load_staged s using carryover.erased e
+    where e.id_digest = carryover.id_digest(s.id, (select login_key from carryover.installation where one))
+    returning s.line, s.id, s.deleted
+  )
+  insert into pg_temp.load_late select line, 'erased-earlier', id, null from gone where not deleted`
+
+/** The copy is locked, so nobody is purged between here and the commit. */
+const emptyPurged = `update pg_temp.load_staged s set password_hash = null, salt = null, purged = true
+  from carryover.users l where l.user_id = s.id and l.purged_at is not null and not s.deleted`
 
 const repeated = `insert into pg_temp.load_late
   select s.line, 'repeated-id', s.id, s.raw from pg_temp.load_staged s
-  where s.raw is not null and exists (select from pg_temp.load_staged e where e.id = s.id and e.line < s.line)`
+  where s.suspect and exists (select from pg_temp.load_staged e where e.id = s.id and e.line < s.line)`
 
 /** The copy was empty: whoever is in it now came from this file. */
 const repeatedInCopy = `insert into pg_temp.load_late
   select s.line, 'repeated-id', s.id, s.raw from pg_temp.load_staged s
-  where s.raw is not null and exists (select from legacy.users u where u.id = s.id)`
+  where s.suspect and exists (select from legacy.users u where u.id = s.id)`
 
 const deletedEarlier = `insert into pg_temp.load_late
   select s.line, 'deleted-earlier', s.id, s.raw
   from pg_temp.load_staged s join carryover.users l on l.user_id = s.id
-  where s.raw is not null and not s.deleted and l.deleted_at is not null`
+  where s.suspect and not s.deleted and l.deleted_at is not null`
 
 async function* lateRefusals(client: pg.Client): AsyncGenerator<LateRefusal> {
   await client.query(
@@ -112,6 +142,9 @@ async function compare(client: pg.Client): Promise<Merged> {
   const { rows } = await client.query<{ fate: string; defect: string | null; rows: number }>(
     'select fate, defect, count(*)::float8 as rows from pg_temp.load_fates group by fate, defect order by defect',
   )
+  const { rows: purged } = await client.query<{ rows: number }>(
+    'select count(*)::float8 as rows from pg_temp.load_staged where purged',
+  )
   const sum = (fate: string) =>
     rows.filter((row) => row.fate === fate).reduce((all, row) => all + row.rows, 0)
   const unusable = new Map<string, number>()
@@ -122,13 +155,15 @@ async function compare(client: pg.Client): Promise<Merged> {
     added: sum('added'),
     changed: sum('changed'),
     deleted: sum('deleted'),
+    keptPurged: purged[0]?.rows ?? 0,
     unusable: Object.fromEntries(unusable),
   }
 }
 
 /** What becomes of each staged row that is not in the copy as it should be. */
 const fates = `create temp table load_fates on commit drop as
-  select s.id, s.defect, case when s.deleted then 'deleted' when u.id is null then 'added' else 'changed' end as fate
+  select s.id, case when not s.purged then s.defect end as defect,
+    case when s.deleted then 'deleted' when u.id is null then 'added' else 'changed' end as fate
   from pg_temp.load_staged s left join legacy.users u on u.id = s.id
   where case
     when s.deleted then u.id is not null

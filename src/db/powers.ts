@@ -21,7 +21,7 @@ export interface Powers {
   readonly publicFunctions: readonly string[]
 }
 
-export type ServiceRole = 'carryover_hooks' | 'carryover_admin'
+export type ServiceRole = 'carryover_hooks' | 'carryover_admin' | 'carryover_purge'
 
 /** Counts every role that the account may become, inherited or not. Nobody needs rights to ask this. */
 const POWERS = `
@@ -55,7 +55,7 @@ const POWERS = `
       and not exists (select from touches w where w.oid = t.oid and w.role = (select role from service)) order by 1) as tables,
     array(select name from routine f where exists (select from becomes b where has_function_privilege(b.oid, f.oid, 'execute'))
       and not coalesce(has_function_privilege((select role from service), f.oid, 'execute'), false) order by 1) as functions,
-    array(select name from relation t where (t.schema = 'legacy' or $1 = 'carryover_hooks')
+    array(select name from relation t where (t.schema = 'legacy' or $1 <> 'carryover_admin')
       and exists (select from touches w where w.oid = t.oid and w.role = (select role from service)) order by 1) as "roleReads",
     array(select name from routine f where has_function_privilege('public', f.oid, 'execute') order by 1) as "publicFunctions"
   from me`

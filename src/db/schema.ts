@@ -57,8 +57,16 @@ export const ledger = carryover.table(
     migratedAt: moment('migrated_at'),
     /** Set once by `load`; a deleted user is never found and never counted again. */
     deletedAt: moment('deleted_at'),
+    /** Set once, in the transaction that takes hash and salt out of the copy: no load brings them back. */
+    purgedAt: moment('purged_at'),
   },
-  (t) => [check('users_state', sql`${t.state} in ('unmigrated', 'verified', 'migrated')`)],
+  (t) => [
+    check('users_state', sql`${t.state} in ('unmigrated', 'verified', 'migrated')`),
+    // Whose hash is still to be purged. Without the state, so that a sign-in changes no indexed column.
+    index('users_unpurged')
+      .on(t.migratedAt)
+      .where(sql`${t.migratedAt} is not null and ${t.purgedAt} is null and ${t.deletedAt} is null`),
+  ],
 )
 
 /**
@@ -169,6 +177,15 @@ export const probes = carryover.table('probes', {
   matched: boolean('matched').notNull(),
   /** Where it did not match: the variant that did, as `hash_scheme` or in words. */
   found: text('found'),
+})
+
+/**
+ * Users who were erased at their request: a keyed digest of the id, which no load brings back, and nothing else of them.
+ * Written by `carryover erase`; only the owner reads it.
+ */
+export const erased = carryover.table('erased', {
+  idDigest: bytea('id_digest').primaryKey(),
+  at: moment('at').notNull().default(sql`clock_timestamp()`),
 })
 
 /** One row, made by the first migration: the key of the digests of unknown logins. No role but the owner reads it. */

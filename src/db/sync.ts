@@ -27,6 +27,12 @@ export interface SyncSummary {
   readonly reclassified: number
   /** Unmigrated and no longer in the copy: taken out of the ledger. */
   readonly forgotten: number
+  /** Purged users to whom others had brought a hash back: in a table it was removed again, in a view it is still there. */
+  readonly purgedAgain: number
+  /** Users who were erased and are in the copy again: deleted from a table, and left out of the ledger of a view. */
+  readonly erasedAgain: number
+  /** What was found of those two lies beneath a view, where only its owner can remove it. */
+  readonly beneathView: boolean
   /** False: asked to stop. What was done so far holds. */
   readonly complete: boolean
 }
@@ -59,15 +65,23 @@ async function sync(client: pg.Client, deps: SyncDeps): Promise<SyncSummary> {
     throw new StepError('another load or sync is running on this database: try again when it is done')
   await client.query(`create temp table sync_chunk
     (id text not null, cohort text not null, scheme text not null, usable boolean not null, deleted boolean not null)`)
-  const total = { users: 0, added: 0, reclassified: 0, forgotten: 0 }
+  const kept = await keptAway(client)
+  const total = { users: 0, added: 0, reclassified: 0, forgotten: 0, purgedAgain: 0, erasedAgain: 0 }
+  const summary = (complete: boolean): SyncSummary => ({
+    ...total,
+    beneathView: !kept.table && total.purgedAgain + total.erasedAgain > 0,
+    complete,
+  })
   for (let after: string | null = null; ; ) {
-    if (deps.stop.aborted) return { ...total, complete: false }
+    if (deps.stop.aborted) return summary(false)
     const users: CopiedHash[] = await inTransaction(client, async () => {
       const chunk = await nextUsers(client, after)
       if (chunk.length > 0) {
-        const changed = await classifyChunk(client, chunk, deps)
+        const changed = await classifyChunk(client, chunk, deps, kept)
         total.added += changed.added
         total.reclassified += changed.reclassified
+        total.purgedAgain += changed.purgedAgain
+        total.erasedAgain += changed.erasedAgain
       }
       return chunk
     })
@@ -78,10 +92,10 @@ async function sync(client: pg.Client, deps: SyncDeps): Promise<SyncSummary> {
     after = last.id
   }
   for (let after: string | null = null; ; ) {
-    if (deps.stop.aborted) return { ...total, complete: false }
+    if (deps.stop.aborted) return summary(false)
     const looked = await inTransaction(client, () => forgetChunk(client, after))
     total.forgotten += looked.forgotten
-    if (looked.last === null) return { ...total, complete: true }
+    if (looked.last === null) return summary(true)
     after = looked.last
   }
 }
@@ -107,7 +121,12 @@ async function nextUsers(client: pg.Client, after: string | null): Promise<Copie
   return rows
 }
 
-async function classifyChunk(client: pg.Client, chunk: readonly CopiedHash[], deps: SyncDeps) {
+async function classifyChunk(
+  client: pg.Client,
+  chunk: readonly CopiedHash[],
+  deps: SyncDeps,
+  kept: KeptAway,
+) {
   const kinds = chunk.map((user) => deps.classify(hashIn(user)))
   await client.query('truncate pg_temp.sync_chunk')
   await client.query(
@@ -122,10 +141,53 @@ async function classifyChunk(client: pg.Client, chunk: readonly CopiedHash[], de
     ],
   )
   await client.query('analyze pg_temp.sync_chunk')
+  const away = await keepAway(client, chunk, kept)
   const added = await addToLedger(client, 'pg_temp.sync_chunk')
   const moved = await reclassifyLedger(client, 'pg_temp.sync_chunk')
   await addCounts(client, [...added, ...moved])
-  return { added: usersIn(added), reclassified: usersIn(moved) }
+  return { ...away, added: usersIn(added), reclassified: usersIn(moved) }
+}
+
+interface KeptAway {
+  /** Whether the rows are ours to change. */
+  readonly table: boolean
+  /** Whether anybody was erased: only then are digests made. */
+  readonly erased: boolean
+}
+
+async function keptAway(client: pg.Client): Promise<KeptAway> {
+  const { rows } = await client.query<KeptAway>(
+    `select (select relkind from pg_class where oid = 'legacy.users'::regclass) in ('r', 'p') as "table",
+      exists (select from carryover.erased) as erased`,
+  )
+  return rows[0] ?? { table: false, erased: true }
+}
+
+/** What was purged or erased stays so, whoever has written the copy since. */
+async function keepAway(client: pg.Client, chunk: readonly CopiedHash[], { table, erased }: KeptAway) {
+  const gone = erased ? await idsOf(client, dropErased) : []
+  if (table && gone.length > 0) await client.query('delete from legacy.users u where u.id = any ($1)', [gone])
+  const purged = new Set(await idsOf(client, purgedOfChunk))
+  const back = chunk
+    .filter(({ id, password_hash, salt }) => purged.has(id) && (password_hash !== null || salt !== null))
+    .map(({ id }) => id)
+  if (table && back.length > 0) {
+    await client.query('update legacy.users u set password_hash = null, salt = null where u.id = any ($1)', [
+      back,
+    ])
+  }
+  return { purgedAgain: back.length, erasedAgain: gone.length }
+}
+
+const dropErased = `delete from pg_temp.sync_chunk c using carryover.erased e
+  where e.id_digest = carryover.id_digest(c.id, (select login_key from carryover.installation where one))
+  returning c.id`
+
+const purgedOfChunk = `select c.id from pg_temp.sync_chunk c join carryover.users l on l.user_id = c.id
+  where l.purged_at is not null`
+
+async function idsOf(client: pg.Client, text: string): Promise<string[]> {
+  return (await client.query<{ id: string }>(text)).rows.map(({ id }) => id)
 }
 
 /** How many users came to a row of the counts; whoever moved from one to another came once. */

@@ -3,7 +3,7 @@ import { type Finding, fine, problem, warning } from './finding.ts'
 
 export interface Account {
   /** Who signs in with it. */
-  readonly listener: 'hooks' | 'admin'
+  readonly user: 'hooks listener' | 'admin listener' | 'purge'
   readonly setting: string
   readonly role: ServiceRole
   /** The connection acts as the role from its first statement on. Whoever takes the process over can undo that. */
@@ -15,15 +15,15 @@ const OWN_ACCOUNTS =
 
 /** What an account can do that its listener has no use for, and what it cannot and must. */
 export function checkAccount(account: Account, powers: Powers): Finding[] {
-  const { listener, setting, role, narrowed } = account
-  const who = `The ${listener} listener's account (${setting})`
+  const { user, setting, role, narrowed } = account
+  const who = `The ${user}'s account (${setting})`
   if (powers.superuser)
     return [problem('accounts', `${who} is a superuser: it can read and change everything.`, OWN_ACCOUNTS)]
   if (!powers.holdsRole)
     return [
       problem(
         'accounts',
-        `${who} does not have the role ${role}, so the service cannot start.`,
+        `${who} does not have the role ${role}, so the service cannot ${user === 'purge' ? 'purge' : 'start'}.`,
         `As an administrator: grant ${role} to that account.`,
       ),
     ]

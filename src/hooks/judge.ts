@@ -107,19 +107,21 @@ async function examine(
   })
   if (user === null || classified === null) return { kind: 'unknown-login' }
   if (user.status !== 'active') return { kind: 'disabled' }
+  // Before the hash is looked at, which may have been purged.
+  if (isOver(user, deps)) return { kind: 'migrated' }
   if (!classified.usable) {
     deps.notice({ unusable: classified, userId: user.id })
     return { kind: 'unusable-hash', defect: classified.defect }
   }
   deps.decoys.learn(classified.read)
-  if (isOver(user, deps)) return { kind: 'migrated' }
   return matches && password !== undefined ? { kind: 'match', user } : { kind: 'mismatch' }
 }
 
 const STAND_IN = new Uint8Array(16).fill(0x78)
 
 /** The provider has a password of its own, which a stale one must not replace. */
-function isOver({ migratedAt, verifiedAt }: LegacyUser, deps: JudgeDeps): boolean {
+function isOver({ hash, migratedAt, verifiedAt }: LegacyUser, deps: JudgeDeps): boolean {
+  if (migratedAt !== null && hash.encoded === null) return true
   return isLong(migratedAt, deps.migratedGraceMs) || isLong(verifiedAt, deps.verifiedGraceMs)
 }
 

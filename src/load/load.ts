@@ -81,18 +81,19 @@ async function bring(work: Work): Promise<LoadSummary> {
   // First the files: when they cannot be written, nothing is loaded and nobody misses a refused row.
   refusals.keep()
   const merged = await load.commit(tally)
-  const { added, changed, deleted, unusable } = merged
+  const { added, changed, deleted, keptPurged, unusable } = merged
   return {
     rows,
     added,
     changed,
     unchanged: rows - refusals.total - added - changed - deleted,
     deleted,
+    keptPurged,
     refused: refusals.total,
     unusable,
     refusedByRule: refusals.byRule,
     firstRefused: refusals.first,
-    refusedPath: refusals.total > 0 ? request.refusedPath : null,
+    refusedPath: refusals.written > 0 ? request.refusedPath : null,
     reasonsPath: refusals.total > 0 ? request.reasonsPath : null,
   }
 }

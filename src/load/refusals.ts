@@ -9,9 +9,11 @@ export interface RefusedLine extends Refusal {
 }
 
 export interface Refusals {
-  /** `raw`: the row as it stands in the file. */
-  add(refusal: RefusedLine, raw: string): void
+  /** `raw`: the row as it stands in the file; null: of somebody who was erased, and therefore written nowhere. */
+  add(refusal: RefusedLine, raw: string | null): void
   readonly total: number
+  /** Rows that were written down. */
+  readonly written: number
   readonly byRule: Readonly<Partial<Record<Rule, number>>>
   /** The first of them. */
   readonly first: readonly RefusedLine[]
@@ -35,16 +37,23 @@ export function collectRefusals(rowsPath: string, reasonsPath: string, header: s
   const byRule = new Map<Rule, number>()
   const first: RefusedLine[] = []
   let total = 0
+  let written = 0
   return {
     add: (refusal, raw) => {
       total++
       byRule.set(refusal.rule, (byRule.get(refusal.rule) ?? 0) + 1)
       if (first.length < SHOWN) first.push(refusal)
-      rowsFile.write(originalBytes(`${raw}\n`))
+      if (raw !== null) {
+        written++
+        rowsFile.write(originalBytes(`${raw}\n`))
+      }
       reasonsFile.write(Buffer.from(`${sentenceOf(refusal)}\n`))
     },
     get total() {
       return total
+    },
+    get written() {
+      return written
     },
     get byRule() {
       return Object.fromEntries([...byRule].sort(([a], [b]) => (a < b ? -1 : 1)))

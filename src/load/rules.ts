@@ -17,6 +17,7 @@ export const rules = {
   'updated-at': 'is not a moment such as 2025-01-31T12:00:00Z, with its time zone',
   deleted: 'is not true or false, nor a moment',
   'repeated-id': 'has the id of an earlier line',
+  'erased-earlier': 'has the id of a user who was erased',
   'deleted-earlier': 'has the id of a user who was deleted earlier',
 } as const satisfies Record<string, string>
 
