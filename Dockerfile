@@ -27,7 +27,7 @@ HEALTHCHECK --interval=10s --timeout=3s --start-period=10s --retries=3 \
 # What node may do: read its own code, secrets (/run/secrets) and other settings' files (/etc/carryover), run threads and the
 # native code of Argon2, whose package looks for /etc/alpine-release. It writes no file but the mask of its own core dumps,
 # starts no process and opens no debugger. Node 25 and newer need --allow-net besides.
-# 192 MiB of JavaScript, CHECK_MEMORY_MIB for Argon2 and scrypt, and 128 MiB for the rest: see docs/deploy.md.
+# 192 MiB of JavaScript, CHECK_MEMORY_MIB for Argon2 and scrypt, and 192 MiB for the rest: see docs/deploy.md.
 # node is process 1 and handles SIGTERM itself. Other commands: docker run IMAGE migrate
 ENTRYPOINT ["/nodejs/bin/node", "--disable-proto=delete", "--disable-sigusr1", "--disallow-code-generation-from-strings", \
   "--max-http-header-size=8192", "--max-old-space-size=192", "--permission", "--allow-fs-read=/app", \

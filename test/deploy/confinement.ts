@@ -20,17 +20,20 @@ export function hindrance(): string | undefined {
 /**
  * The root of the file system as the image has it: the program under /app, node, the libraries that node needs, and neither a
  * shell nor a password file. Read-only but for /tmp. node is process 1, of an account without rights.
- * $1 an empty directory, $2 what the image holds, $3 the directory that becomes /run/secrets, $4 node; then its arguments.
+ * $1 an empty directory, $2 what the image holds, $3 the directory that becomes /run/secrets, $4 node, $5 the socket of a
+ * PostgreSQL; then node's arguments.
  */
 const CONTAINER = `set -eu
-root=$1 image=$2 secrets=$3 node=$4
-shift 4
+root=$1 image=$2 secrets=$3 node=$4 socket=$5
+shift 5
 mount --make-rprivate /
 mount -t tmpfs -o size=1m,mode=755 tmpfs "$root"
 cd "$root"
-mkdir -p app nodejs/bin usr/lib proc tmp run/secrets etc/carryover dev
+mkdir -p app nodejs/bin usr/lib proc tmp run/secrets run/postgresql etc/carryover dev
 mount --bind "$image" app
 mount --bind "$secrets" run/secrets
+touch run/postgresql/.s.PGSQL.5432
+mount --bind "$socket" run/postgresql/.s.PGSQL.5432
 touch nodejs/bin/node usr/setpriv dev/null dev/urandom
 mount --bind "$node" nodejs/bin/node
 mount --bind "$(command -v setpriv)" usr/setpriv
@@ -57,6 +60,8 @@ export interface ContainerOptions {
   readonly image: string
   /** What lies at /run/secrets: readable by account 10001 alone. */
   readonly secrets: string
+  /** Of PostgreSQL: /run/postgresql/.s.PGSQL.5432. */
+  readonly socket: string
   /** A node, of this machine. */
   readonly node?: string
   /** After the name of the program. */
@@ -93,6 +98,7 @@ export function startContainer(options: ContainerOptions): Container {
       options.image,
       options.secrets,
       options.node ?? process.execPath,
+      options.socket,
       ...options.args,
     ],
     { env: { PATH: process.env.PATH, ...options.environment }, stdio: ['ignore', 'pipe', 'pipe'] },

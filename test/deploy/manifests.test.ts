@@ -51,7 +51,7 @@ const isSetting = (name: string) =>
 
 /** Of the Dockerfile: heap, and what is left for code, threads, buffers and connections. */
 const HEAP_MIB = Number(/--max-old-space-size=(\d+)/.exec(instruction('ENTRYPOINT'))?.[1])
-const REST_MIB = 128
+const REST_MIB = 192
 
 test.each(files)('%s is read as an ordinary reader reads it', (file) => {
   const script = 'import json,sys,yaml; print(json.dumps(list(yaml.safe_load_all(sys.stdin))))'

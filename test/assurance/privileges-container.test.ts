@@ -9,20 +9,19 @@ import {
   rmSync,
   writeFileSync,
 } from 'node:fs'
-import { connect, createServer, type Server } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { hash as argon2 } from 'argon2'
 import { hashSync as bcrypt } from 'bcryptjs'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
+import { type Container, hindrance, startContainer } from '../deploy/confinement.ts'
+import { argumentsOf, forNode } from '../deploy/dockerfile.ts'
 import { measured } from '../helpers/assurance.ts'
 import { expectNoPlanted, plant } from '../helpers/canaries.ts'
 import { type TestDatabase, testDatabase } from '../helpers/db.ts'
 import { admin } from '../helpers/process.ts'
 import { caller, passwordImport, SECRET, TOKEN } from '../helpers/service.ts'
 import { loadUsers, md5 } from '../helpers/users.ts'
-import { type Container, hindrance, startContainer } from './confinement.ts'
-import { argumentsOf, forNode } from './dockerfile.ts'
 
 const left = hindrance()
 const CONTAINER_USER = 10_001
@@ -55,7 +54,7 @@ let image: string
 let secrets: string
 let db: TestDatabase
 let accounts: readonly string[]
-let bridge: Server
+let socket: string
 
 // Said in the name, because a test that is left out says nothing else.
 describe.skipIf(left !== undefined)(
@@ -83,9 +82,10 @@ describe.skipIf(left !== undefined)(
       await db.owner.query(
         `create user ${accounts[0]} in role carryover_hooks; create user ${accounts[1]} in role carryover_admin`,
       )
-      // The socket of the tests' PostgreSQL lies in a directory that only its own account may enter.
-      bridge = await bridgeTo(join(inject('socketDirectory'), '.s.PGSQL.5432'))
-      const url = (account: string) => `postgresql://${account}@127.0.0.1:${portOf(bridge)}/${name}\n`
+      // It lies in a directory that only the server's own account may enter; in the container it lies in another one.
+      socket = join(inject('socketDirectory'), '.s.PGSQL.5432')
+      chmodSync(socket, 0o777)
+      const url = (account: string) => `postgresql://${account}@/${name}?host=/run/postgresql\n`
       mkdirSync(secrets)
       writeSecret('hooks-database-url', url(accounts[0] ?? ''))
       writeSecret('admin-database-url', url(accounts[1] ?? ''))
@@ -98,7 +98,6 @@ describe.skipIf(left !== undefined)(
     })
 
     afterAll(async () => {
-      bridge.close()
       await db.owner.query(`drop user ${accounts.join(', ')}`)
       await db.drop()
       rmSync(scratch, { recursive: true, force: true })
@@ -110,6 +109,7 @@ describe.skipIf(left !== undefined)(
         scratch,
         image,
         secrets,
+        socket,
         args: [...flags, program, 'serve'],
         environment: {
           HOOKS_DATABASE_URL_FILE: '/run/secrets/hooks-database-url',
@@ -119,7 +119,7 @@ describe.skipIf(left !== undefined)(
           GENERIC_HOOK_SECRETS_FILE: '/run/secrets/hook-secrets',
           HOOKS_LISTEN: '127.0.0.1:0',
           ADMIN_LISTEN: '127.0.0.1:0',
-          CHECK_MEMORY_MIB: '192',
+          CHECK_MEMORY_MIB: '128',
           NODE_ENV: 'production',
           NODE_OPTIONS: '',
         },
@@ -181,6 +181,7 @@ describe.skipIf(left !== undefined)(
         scratch,
         image,
         secrets,
+        socket,
         args: [...flags, '/run/secrets/probe.mjs'],
       })
       const { output, ended } = watch(container)
@@ -215,7 +216,7 @@ describe.skipIf(left !== undefined)(
     })
 
     test('without the permission model the file system is shut all the same', async () => {
-      const container = startContainer({ scratch, image, secrets, args: ['/run/secrets/probe.mjs'] })
+      const container = startContainer({ scratch, image, secrets, socket, args: ['/run/secrets/probe.mjs'] })
       const { output, ended } = watch(container)
       expect(await ended, output()).toBe(0)
       expect(JSON.parse(output().slice(output().indexOf('{')))).toMatchObject({
@@ -278,22 +279,6 @@ function writeSecret(name: string, text: string): void {
   const path = join(secrets, name)
   writeFileSync(path, text, { mode: 0o400 })
   chownSync(path, CONTAINER_USER, CONTAINER_USER)
-}
-
-/** Listens on 127.0.0.1 and passes everything on to a UNIX socket. */
-function bridgeTo(socket: string): Promise<Server> {
-  const server = createServer((client) => {
-    const database = connect(socket)
-    client.pipe(database).pipe(client)
-    for (const end of [client, database])
-      end.on('error', () => [client, database].map((each) => each.destroy()))
-  })
-  return new Promise((done) => server.listen(0, '127.0.0.1', () => done(server)))
-}
-
-function portOf(server: Server): number {
-  const address = server.address()
-  return typeof address === 'object' && address !== null ? address.port : 0
 }
 
 function watch({ child }: Container) {

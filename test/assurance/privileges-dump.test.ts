@@ -5,8 +5,8 @@ import { join } from 'node:path'
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { migrateDatabase } from '../../src/db/migrate.ts'
+import { ACCOUNTS, as, makeAccounts } from '../deploy/accounts.ts'
 import { measured } from '../helpers/assurance.ts'
-import { ACCOUNTS, as, makeAccounts } from './accounts.ts'
 
 /** pg_dump and a server of one version, as Debian installs them: the npm package of PostgreSQL brings no pg_dump. */
 function installed(): string | undefined {
