@@ -1,7 +1,7 @@
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ACCOUNTS, as, makeAccounts } from '../deploy/accounts.ts'
-import { measured } from '../helpers/assurance.ts'
+import { allowed, measured } from '../helpers/assurance.ts'
 import { expectNoPlanted, plant } from '../helpers/canaries.ts'
 import { type TestDatabase, testDatabase } from '../helpers/db.ts'
 import { admin, runCommand, startProcess } from '../helpers/process.ts'
@@ -39,49 +39,59 @@ async function signedIn(account: string): Promise<pg.Client> {
   return client
 }
 
-test('the first load as the owner, the next as the importing account, and the service with two accounts', async () => {
-  await loadUsers(as(ACCOUNTS.migrate, db.url), cheapUsers(3))
-  const more = [
-    ...cheapUsers(5),
-    { id: 'canary', login: 'canary@example.com', password_hash: HASH, salt: HASH },
-  ]
-  await loadUsers(as(ACCOUNTS.load, db.url), more)
-  const { rows } = await db.owner.query('select sum(unmigrated)::int as users from carryover.counts')
-  expect(rows).toEqual([{ users: 6 }])
+test(
+  'the first load as the owner, the next as the importing account, and the service with two accounts',
+  allowed(180_000, 180_000),
+  async () => {
+    await loadUsers(as(ACCOUNTS.migrate, db.url), cheapUsers(3))
+    const more = [
+      ...cheapUsers(5),
+      { id: 'canary', login: 'canary@example.com', password_hash: HASH, salt: HASH },
+    ]
+    await loadUsers(as(ACCOUNTS.load, db.url), more)
+    const { rows } = await db.owner.query('select sum(unmigrated)::int as users from carryover.counts')
+    expect(rows).toEqual([{ users: 6 }])
 
-  const service = await startProcess('', {
-    HOOKS_DATABASE_URL: as(ACCOUNTS.hooks, db.url),
-    ADMIN_DATABASE_URL: as(ACCOUNTS.admin, db.url),
-  })
-  const post = caller(service.hooksUrl)
-  for (const login of ['u0@example.com', 'u4@example.com'])
-    expect((await post('/okta/password-import', passwordImport(login, `${login}?`, login))).text).toContain(
-      '"VERIFIED"',
+    const service = await startProcess('', {
+      HOOKS_DATABASE_URL: as(ACCOUNTS.hooks, db.url),
+      ADMIN_DATABASE_URL: as(ACCOUNTS.admin, db.url),
+    })
+    const post = caller(service.hooksUrl)
+    for (const login of ['u0@example.com', 'u4@example.com'])
+      expect((await post('/okta/password-import', passwordImport(login, `${login}?`, login))).text).toContain(
+        '"VERIFIED"',
+      )
+    expect((await admin(service.adminUrl, '/counts')).status).toBe(200)
+    expect((await admin(service.adminUrl, '/users/u4@example.com')).text).toContain('"state":"verified"')
+    service.child.kill('SIGTERM')
+    expect(await service.ended).toBe(0)
+
+    // What has happened outlives the next load.
+    await loadUsers(as(ACCOUNTS.load, db.url), more)
+    const { rows: verified } = await db.owner.query(
+      `select sum(verified)::int as users from carryover.counts`,
     )
-  expect((await admin(service.adminUrl, '/counts')).status).toBe(200)
-  expect((await admin(service.adminUrl, '/users/u4@example.com')).text).toContain('"state":"verified"')
-  service.child.kill('SIGTERM')
-  expect(await service.ended).toBe(0)
+    expect(verified).toEqual([{ users: 2 }])
+  },
+)
 
-  // What has happened outlives the next load.
-  await loadUsers(as(ACCOUNTS.load, db.url), more)
-  const { rows: verified } = await db.owner.query(`select sum(verified)::int as users from carryover.counts`)
-  expect(verified).toEqual([{ users: 2 }])
-})
-
-test('an importing account fills an empty copy as well, beside the indexes', async () => {
-  const empty = await testDatabase('template0')
-  try {
-    await makeAccounts(empty.owner)
-    await runCommand(['migrate'], { DATABASE_URL: as(ACCOUNTS.migrate, empty.url) })
-    const twice = [...cheapUsers(3), ...cheapUsers(1)]
-    await expect(loadUsers(as(ACCOUNTS.load, empty.url), twice)).rejects.toThrow() // a refused row: exit 1
-    const { rows } = await empty.owner.query(`select count(*)::int as users from legacy.users`)
-    expect(rows).toEqual([{ users: 3 }])
-  } finally {
-    await empty.drop()
-  }
-})
+test(
+  'an importing account fills an empty copy as well, beside the indexes',
+  allowed(180_000, 180_000),
+  async () => {
+    const empty = await testDatabase('template0')
+    try {
+      await makeAccounts(empty.owner)
+      await runCommand(['migrate'], { DATABASE_URL: as(ACCOUNTS.migrate, empty.url) })
+      const twice = [...cheapUsers(3), ...cheapUsers(1)]
+      await expect(loadUsers(as(ACCOUNTS.load, empty.url), twice)).rejects.toThrow() // a refused row: exit 1
+      const { rows } = await empty.owner.query(`select count(*)::int as users from legacy.users`)
+      expect(rows).toEqual([{ users: 3 }])
+    } finally {
+      await empty.drop()
+    }
+  },
+)
 
 /** What `migrate` gives each group role, by what it may do with which table. Everything else is refused. */
 const given: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
