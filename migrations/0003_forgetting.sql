@@ -98,6 +98,16 @@ create function carryover.id_digest(id text, login_key bytea) returns bytea
 language sql immutable parallel safe
 return sha256(login_key || sha256(convert_to('id ' || id, 'UTF8')));
 --> statement-breakpoint
+-- Which of these ids were erased.
+create function carryover.erased_among(ids text[]) returns setof text
+language sql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  select distinct i.id from unnest(ids) i (id)
+  join carryover.erased e
+    on e.id_digest = carryover.id_digest(i.id, (select login_key from carryover.installation where one))
+$$;
+--> statement-breakpoint
 -- Forgets a user everywhere and keeps the digest of the id. Says how many rows of each table were removed, or, of the
 -- outcomes, lost what tied them to the user. Rows of a view are not ours to delete.
 create function carryover.erase_user(erased_id text) returns table (place text, erased bigint)
@@ -184,7 +194,8 @@ begin
 end $$;
 --> statement-breakpoint
 revoke all on function carryover.purge_hashes(interval, int), carryover.purge_verified(timestamptz, text, int),
-  carryover.claim_hashes(), carryover.id_digest(text, bytea), carryover.erase_user(text) from public;
+  carryover.claim_hashes(), carryover.id_digest(text, bytea), carryover.erased_among(text[]),
+  carryover.erase_user(text) from public;
 --> statement-breakpoint
 grant usage on schema carryover to carryover_purge;
 --> statement-breakpoint

@@ -27,12 +27,12 @@ export type StartThread = (events: ThreadEvents) => Thread
 /** @param data what the thread needs to read stored hashes */
 export function threadStarter(data: unknown, script: URL = SCRIPT): StartThread {
   return (events) => {
-    // Threads need neither the arguments nor the environment of the process; of its secrets only those of recipes.
+    // Threads need neither the arguments nor the environment of the process; of its secrets only those of recipes. They do
+    // keep node's own flags: an `execArgv` of their own would free them of its permission model.
     const worker = new Worker(script, {
       resourceLimits: LIMITS,
       env: {},
       argv: [],
-      execArgv: [],
       workerData: data,
     })
     worker.on('message', (answer: Answer) => {

@@ -37,7 +37,6 @@ export async function* encodeOnThread(
     resourceLimits: LIMITS,
     env: {},
     argv: [],
-    execArgv: [],
   })
   const say = (message: ToThread) => worker.postMessage(message)
   try {

@@ -97,7 +97,8 @@ async function claimCopy(client: pg.Client): Promise<void> {
 
 /**
  * Whether neither the copy nor the ledger has a row, and nobody was erased. If so, both are ours alone until the end, and
- * nothing needs to be looked up.
+ * nothing needs to be looked up. Only their owner may lock them so and build their indexes anew: for the role
+ * carryover_load an empty copy is like any other.
  */
 async function isFresh(client: pg.Client): Promise<boolean> {
   const looksFresh = async () =>
@@ -105,7 +106,9 @@ async function isFresh(client: pg.Client): Promise<boolean> {
       await client.query<{ fresh: boolean }>(
         `select not exists (select from legacy.users) and not exists (select from carryover.users)
           and not exists (select from carryover.erased)
-          and (select relkind = 'r' from pg_class where oid = 'legacy.users'::regclass) as fresh`,
+          and (select relkind = 'r' from pg_class where oid = 'legacy.users'::regclass)
+          and (select bool_and(pg_has_role(relowner, 'usage')) from pg_class
+            where oid in ('legacy.users'::regclass, 'carryover.users'::regclass)) as fresh`,
       )
     ).rows[0]?.fresh === true
   if (!(await looksFresh())) return false

@@ -9,9 +9,22 @@ export type Argon2Library = keyof typeof PACKAGES
 /** Loading takes a tenth of a second; a cold disk may take several. */
 const PATIENCE_MS = 20_000
 
+/** A known answer from passlib's tests: Argon2id of "password", 256 KiB, 2 passes, 1 lane. */
+const KNOWN_DIGEST = 'nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4='
+const KNOWN: Argon2Parameters = {
+  type: 'argon2id',
+  version: 19,
+  kibibytes: 256,
+  passes: 2,
+  lanes: 1,
+  salt: Buffer.from('somesalt'),
+  data: Buffer.alloc(0),
+  length: 32,
+}
+
 /**
- * A known answer from passlib's tests: Argon2id of "password", 256 KiB, 2 passes, 1 lane. Prints a digit for each
- * library as soon as it is known, so that the one that ends the process is the first without a digit.
+ * Checks the known answer and prints a digit for each library as soon as it is known, so that the one that ends the process
+ * is the first without a digit.
  */
 const PROBE = `
 const { writeSync } = require('node:fs')
@@ -24,7 +37,7 @@ const made = {
 const works = async (library, path) => {
   try {
     const digest = await made[library](require(path))
-    return digest.toString('base64') === 'nf65EOgLrQMR/uIPnA4rEsF5h7TKyQwu9U1bMCHGi/4='
+    return digest.toString('base64') === '${KNOWN_DIGEST}'
   } catch {
     return false
   }
@@ -43,15 +56,27 @@ interface Installed {
 
 /**
  * The libraries that load here and compute rightly, the fastest first. Found out in a child process, because a
- * binary made for another system ends the process that loads it instead of throwing.
+ * binary made for another system ends the process that loads it instead of throwing. Where Node's permission model forbids
+ * child processes, it is found out here: whoever confines the service has chosen its image and its libraries.
  */
 export async function probeArgon2(
   installed: readonly Installed[] = installedLibraries(),
+  childrenAllowed = process.permission?.has('child') !== false,
 ): Promise<readonly Argon2Library[]> {
   if (installed.length === 0) return []
+  if (!childrenAllowed) return probeHere(installed)
   const { digits, ended } = await answersOfChild(installed)
   const working = installed.filter((_, index) => digits[index] === '1').map(({ library }) => library)
   return ended ? working : [...working, ...(await probeArgon2(installed.slice(digits.length + 1)))]
+}
+
+async function probeHere(installed: readonly Installed[]): Promise<readonly Argon2Library[]> {
+  const working: Argon2Library[] = []
+  for (const { library } of installed) {
+    const digest = await digests[library](Buffer.from('password'), KNOWN).catch(() => undefined)
+    if (digest?.toString('base64') === KNOWN_DIGEST) working.push(library)
+  }
+  return working
 }
 
 function installedLibraries(): readonly Installed[] {
