@@ -74,6 +74,8 @@ export type LogEvent =
   | { event: 'certificates-renewed' }
   /** Those in use stay in use. */
   | { event: 'certificates-unusable'; code: string }
+  /** A crash may leave memory in a file: the kernel did not take the filter, and its limit allows dumps. */
+  | { event: 'core-dumps-on' }
   | { event: 'crash'; code: string }
 
 const levels: Record<LogEvent['event'], Level> = {
@@ -99,6 +101,7 @@ const levels: Record<LogEvent['event'], Level> = {
   'lanes-off': 'error',
   'certificates-renewed': 'info',
   'certificates-unusable': 'error',
+  'core-dumps-on': 'warn',
   crash: 'error',
 }
 

@@ -49,6 +49,7 @@ const allowed: Record<string, readonly string[]> = {
   load: ['domain.ts', 'errors.ts', 'hashes'],
   analyze: ['domain.ts', 'errors.ts', 'hashes', 'checker'],
   doctor: ['domain.ts'],
+  seal: ['errors.ts'],
   'program-version.ts': [],
   openapi: ['domain.ts', 'errors.ts', 'dialects', 'admin'],
   'app.ts': ['errors.ts', 'log.ts', 'metrics.ts', 'dialects', 'hooks'],
