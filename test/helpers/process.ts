@@ -3,7 +3,8 @@ import { fileURLToPath } from 'node:url'
 import { expectNoPlanted } from './canaries.ts'
 import { SECRET, TOKEN } from './service.ts'
 
-const BIN = fileURLToPath(new URL('../../dist/bin.js', import.meta.url))
+/** The built program. */
+export const BIN = fileURLToPath(new URL('../../dist/bin.js', import.meta.url))
 
 export interface ServiceProcess {
   readonly child: ChildProcess
@@ -19,8 +20,11 @@ export interface ServiceProcess {
 export async function startProcess(
   databaseUrl: string,
   environment: Record<string, string> = {},
+  { command = [process.execPath, BIN, 'serve'], cwd }: { command?: readonly string[]; cwd?: string } = {},
 ): Promise<ServiceProcess> {
-  const child = spawn(process.execPath, [BIN, 'serve'], {
+  const [program = '', ...args] = command
+  const child = spawn(program, args, {
+    cwd,
     env: {
       PATH: process.env.PATH,
       DATABASE_URL: databaseUrl,
@@ -30,7 +34,7 @@ export async function startProcess(
       OKTA_HOOK_SECRETS: SECRET,
       ...environment,
     },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe'],
   })
   // A test that fails must not leave its service behind.
   process.once('exit', () => child.kill('SIGKILL'))
