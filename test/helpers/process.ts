@@ -37,7 +37,9 @@ export async function startProcess(
     stdio: ['pipe', 'pipe', 'pipe'],
   })
   // A test that fails must not leave its service behind.
-  process.once('exit', () => child.kill('SIGKILL'))
+  const kill = () => child.kill('SIGKILL')
+  process.once('exit', kill)
+  child.once('exit', () => process.off('exit', kill))
   let output = ''
   const ended = new Promise<number | string>((done) =>
     child.once('exit', (code, signal) => done(code ?? signal ?? 'gone')),
