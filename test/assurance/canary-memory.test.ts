@@ -14,7 +14,8 @@ import { readMemory } from '../helpers/process-memory.ts'
 import { loadUsers } from '../helpers/users.ts'
 
 const INSPECTED = fileURLToPath(new URL('../helpers/inspected-service.mjs', import.meta.url))
-const CALLS = sized(160, 10_000)
+const everything = sized(0, 1) === 1
+const CALLS = sized(96, 10_000)
 
 /** Password and stand-in: what is typed is never right, and is checked all the same. */
 const LOGIN = 'ann@example.com'
@@ -97,9 +98,9 @@ describe('what can be reached in the process', () => {
   test('a password that is kept is found', allowed(60_000, 60_000), async () => {
     await order('leak a global')
     await order('leak an error')
-    const { snapshot } = await inspected()
-    expect(canaryFormsIn(snapshot)).toBeGreaterThan(0)
     expect(canaryFormsIn(service.output())).toBeGreaterThan(0)
+    // A snapshot takes seconds.
+    if (everything) expect(canaryFormsIn((await inspected()).snapshot)).toBeGreaterThan(0)
   })
 })
 
@@ -119,45 +120,48 @@ function stringsOf(snapshot: string): string {
  * What cannot be reached any more stays in memory until something else is written there. How soon that is depends on the
  * traffic and on the size of V8's young generation, in which the strings of a call are made.
  */
-describe.runIf(process.platform === 'linux')('what is left in the memory of the process', () => {
-  test('grows less with every call', allowed(60_000, 180_000), async () => {
-    const SENT = 100
-    const MORE = sized(100, 6_000)
-    const service = await startProcess(db.url, {}, { command: [process.execPath, BIN, 'serve'], cwd })
-    const say = (password: string) =>
-      post(service.hooksUrl, '/okta/password-import', questionWith(LOGIN, password))
-    const left = () => {
-      let copies = 0
-      readMemory(service.child.pid ?? 0, (piece) => {
-        copies += countCanaries(piece).copies
+describe.runIf(everything && process.platform === 'linux')(
+  'what is left in the memory of the process',
+  () => {
+    test('grows less with every call', allowed(60_000, 180_000), async () => {
+      const SENT = 100
+      const MORE = 6_000
+      const service = await startProcess(db.url, {}, { command: [process.execPath, BIN, 'serve'], cwd })
+      const say = (password: string) =>
+        post(service.hooksUrl, '/okta/password-import', questionWith(LOGIN, password))
+      const left = () => {
+        let copies = 0
+        readMemory(service.child.pid ?? 0, (piece) => {
+          copies += countCanaries(piece).copies
+        })
+        return copies
+      }
+      for (const password of mintCanaries(SENT)) await say(password)
+      const atOnce = left()
+      const until = performance.now() + 15_000
+      while (performance.now() < until) {
+        await say('light traffic')
+        await pause(50)
+      }
+      const afterLight = left()
+      for (let calls = 0; calls < MORE; calls += 20)
+        await Promise.all(Array.from({ length: 20 }, () => say('more traffic')))
+      const afterMore = left()
+      service.child.kill('SIGTERM')
+      await service.ended
+      measured({
+        part: 'canary',
+        requirement: 'R-31',
+        what: `copies of ${SENT} passwords in /proc/PID/mem`,
+        wanted: `at most ${SENT / 20} after 15 s with light traffic`,
+        got: `${atOnce} at once, ${afterLight} after 15 s of 20 calls a second, ${afterMore} after ${MORE} more calls`,
       })
-      return copies
-    }
-    for (const password of mintCanaries(SENT)) await say(password)
-    const atOnce = left()
-    const until = performance.now() + sized(0, 15_000)
-    while (performance.now() < until) {
-      await say('light traffic')
-      await pause(50)
-    }
-    const afterLight = left()
-    for (let calls = 0; calls < MORE; calls += 20)
-      await Promise.all(Array.from({ length: 20 }, () => say('more traffic')))
-    const afterMore = left()
-    service.child.kill('SIGTERM')
-    await service.ended
-    measured({
-      part: 'canary',
-      requirement: 'R-31',
-      what: `copies of ${SENT} passwords in /proc/PID/mem`,
-      wanted: `at most ${SENT / 20} after 15 s with light traffic`,
-      got: `${atOnce} at once, ${afterLight} after 15 s of 20 calls a second, ${afterMore} after ${MORE} more calls`,
+      // The search finds them while they are there.
+      expect(atOnce).toBeGreaterThan(0)
+      expect(afterMore).toBeLessThanOrEqual(SENT / 20)
     })
-    // The search finds them while they are there.
-    expect(atOnce).toBeGreaterThan(0)
-    if (MORE > 100) expect(afterMore).toBeLessThanOrEqual(SENT / 20)
-  })
-})
+  },
+)
 
 function questionWith(username: string, password: string): string {
   return JSON.stringify({
