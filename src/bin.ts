@@ -1,6 +1,11 @@
 #!/usr/bin/env node
+import { url as debuggerUrl } from 'node:inspector'
 import { run } from './cli.ts'
+import { endOnOtherCrash } from './seal/crash.ts'
+import { sealMemory } from './seal/memory.ts'
 
+sealMemory()
+endOnOtherCrash((code) => process.stderr.write(`carryover: failed (${code})\n`))
 const stop = new AbortController()
 process.on('SIGINT', () => stop.abort())
 process.on('SIGTERM', () => stop.abort())
@@ -14,4 +19,5 @@ process.exitCode = await run(process.argv.slice(2), {
   err: (text) => process.stderr.write(text),
   terminal: process.stderr.isTTY === true,
   stop: stop.signal,
+  node: { options: process.execArgv, debuggable: debuggerUrl() !== undefined },
 })

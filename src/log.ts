@@ -83,6 +83,8 @@ export type LogEvent =
   | { event: 'certificates-renewed' }
   /** Those in use stay in use. */
   | { event: 'certificates-unusable'; code: string }
+  /** A crash may leave memory in a file: the kernel did not take the filter, and its limit allows dumps. */
+  | { event: 'core-dumps-on' }
   | { event: 'crash'; code: string }
 
 const levels: Record<LogEvent['event'], Level> = {
@@ -113,6 +115,7 @@ const levels: Record<LogEvent['event'], Level> = {
   'record-head': 'info',
   'certificates-renewed': 'info',
   'certificates-unusable': 'error',
+  'core-dumps-on': 'warn',
   crash: 'error',
 }
 

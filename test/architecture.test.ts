@@ -51,6 +51,7 @@ const allowed: Record<string, readonly string[]> = {
   doctor: ['domain.ts'],
   audit: [],
   forget: ['errors.ts', 'log.ts', 'metrics.ts'],
+  seal: ['errors.ts'],
   'program-version.ts': [],
   openapi: ['domain.ts', 'errors.ts', 'dialects', 'admin'],
   'app.ts': ['errors.ts', 'log.ts', 'metrics.ts', 'dialects', 'hooks'],

@@ -1,4 +1,5 @@
 import type { Readable } from 'node:stream'
+import type { Start } from '../seal/openings.ts'
 
 /** The outside world as a command sees it: everything that a test can replace. */
 export interface Io {
@@ -12,6 +13,8 @@ export interface Io {
   readonly terminal: boolean
   /** Aborted by SIGINT and SIGTERM. */
   readonly stop: AbortSignal
+  /** How Node was started; left out where it is not the program that was. */
+  readonly node?: Pick<Start, 'options' | 'debuggable'>
 }
 
 /** 0 done, 1 done with problems, 2 not understood. */

@@ -15,6 +15,7 @@ import { sentenceOf } from '../load/refusals.ts'
 import { type Command, type ExitCode, type Io, UsageError } from './command.ts'
 import { encodeOnThread, hasThread } from './load-thread.ts'
 import { readOptions } from './options.ts'
+import { requireSealed } from './sealed.ts'
 
 export const load: Command = {
   name: 'load',
@@ -37,6 +38,7 @@ loaded again. Users who were erased stay away, and to users whose hash was purge
 --json                  one JSON object on standard output`,
   run: async (args, io) => {
     const { values, positionals } = readOptions(args, options, ['FILE'])
+    requireSealed(io)
     const request = await requestOf(positionals[0] ?? '', values)
     const url = readDatabaseUrl(io.env)
     const context = hashContextOf(readHashSettings(io.env))

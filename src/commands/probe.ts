@@ -20,6 +20,7 @@ import { type Command, type ExitCode, type Io, UsageError } from './command.ts'
 import { withDatabase } from './counts.ts'
 import { printable, readOptions, table } from './options.ts'
 import { type Pair, readPairs } from './probe-input.ts'
+import { requireSealed } from './sealed.ts'
 
 /** Ten seconds of bcrypt are about 200 checks of cost 10. */
 const SLOW_MILLIS = 10_000
@@ -46,6 +47,7 @@ Exit 0 if every account matched as it is declared, 1 otherwise.`,
       { json: { type: 'boolean' }, most: { type: 'string' } },
       ['FILE'],
     )
+    requireSealed(io)
     const most = wholeNumber(values.most ?? String(MOST_VARIANTS))
     const url = readDatabaseUrl(io.env)
     const context = hashContextOf(readHashSettings(io.env))

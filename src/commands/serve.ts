@@ -1,11 +1,13 @@
 import { readConfig } from '../config.ts'
 import { type EmbeddedPostgres, startEmbedded } from '../db/embedded.ts'
 import { migrateDatabase } from '../db/migrate.ts'
-import { errorCode } from '../errors.ts'
-import { createLog, type Log } from '../log.ts'
+import { createLog } from '../log.ts'
 import { startService } from '../main.ts'
+import { endOnCrash } from '../seal/crash.ts'
+import { sealMemory } from '../seal/memory.ts'
 import type { Command, Io } from './command.ts'
 import { readOptions } from './options.ts'
+import { requireSealed } from './sealed.ts'
 
 export const serve: Command = {
   name: 'serve',
@@ -15,15 +17,18 @@ export const serve: Command = {
 Settings are environment variables: see docs/settings.md.`,
   run: async (args, io) => {
     const { values } = readOptions(args, { embedded: { type: 'string' } })
+    requireSealed(io)
     const embedded = values.embedded === undefined ? undefined : await embeddedDatabase(values.embedded, io)
     try {
       const config = readConfig(io.env, embedded?.url)
       const log = createLog(config.logLevel)
-      endOnCrash(log)
+      const stoppingOnCrash = endOnCrash((code) => log({ event: 'crash', code }))
+      if (!sealMemory()) log({ event: 'core-dumps-on' })
       const service = await startService(config, log)
+      const stop = stoppingOnCrash(service.stop)
       if (config.tls) process.on('SIGHUP', service.reload)
       await aborted(io.stop)
-      await service.stop()
+      await stop()
       return 0
     } finally {
       await embedded?.server.stop()
@@ -40,18 +45,6 @@ async function embeddedDatabase(
   await migrateDatabase(url)
   io.err(`embedded PostgreSQL: DATABASE_URL='${url}'\n`)
   return { server, url }
-}
-
-/** An error that nobody expected: nothing of it but its code is told, and the supervisor starts a fresh process. */
-function endOnCrash(log: Log): void {
-  const end = (error: unknown) => {
-    log({ event: 'crash', code: errorCode(error) })
-    process.exit(1)
-  }
-  process.on('uncaughtException', end)
-  process.on('unhandledRejection', end)
-  // Node's own answer to this signal is to open a debugger, which shows all memory.
-  process.on('SIGUSR1', () => {})
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

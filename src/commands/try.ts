@@ -10,6 +10,7 @@ import type { Command, ExitCode } from './command.ts'
 import { withDatabase } from './counts.ts'
 import { readOptions } from './options.ts'
 import { readPassword } from './password.ts'
+import { requireSealed } from './sealed.ts'
 
 export const tryLogin: Command = {
   name: 'try',
@@ -20,6 +21,7 @@ Throttling and the grace period after a migration are left out: the answer is ab
 --json   one JSON object`,
   run: async (args, io) => {
     const { values, positionals } = readOptions(args, { json: { type: 'boolean' } }, ['LOGIN'])
+    requireSealed(io)
     const url = readDatabaseUrl(io.env)
     const context = hashContextOf(readHashSettings(io.env))
     const password = await readPassword(io)

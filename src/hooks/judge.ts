@@ -101,10 +101,10 @@ async function examine(
   const stored = user !== null && classified?.usable ? user.hash : deps.decoys.current()
   const deadline = attempt.deadline - RECORD_RESERVE_MS
   // Without a usable password the same work is done with a stand-in, and never matches.
-  const matches = await deps.check(stored, password ?? STAND_IN, deadline, {
-    subject,
-    caller: attempt.caller,
-  })
+  const asker = { subject, caller: attempt.caller }
+  const matches = await deps
+    .check(stored, password ?? STAND_IN, deadline, asker)
+    .finally(() => password?.fill(0))
   if (user === null || classified === null) return { kind: 'unknown-login' }
   if (user.status !== 'active') return { kind: 'disabled' }
   // Before the hash is looked at, which may have been purged.
@@ -148,7 +148,7 @@ export async function foresee(
   const verdict = async (): Promise<Verdict> => {
     if (user.status !== 'active') return { kind: 'disabled' }
     if (!classified.usable) return { kind: 'unusable-hash', defect: classified.defect }
-    return bytes !== undefined && (await check(user.hash, bytes))
+    return bytes !== undefined && (await check(user.hash, bytes).finally(() => bytes.fill(0)))
       ? { kind: 'match', user }
       : { kind: 'mismatch' }
   }

@@ -3,7 +3,8 @@ import { fileURLToPath } from 'node:url'
 import { expectNoPlanted } from './canaries.ts'
 import { SECRET, TOKEN } from './service.ts'
 
-const BIN = fileURLToPath(new URL('../../dist/bin.js', import.meta.url))
+/** The built program. */
+export const BIN = fileURLToPath(new URL('../../dist/bin.js', import.meta.url))
 
 export interface ServiceProcess {
   readonly child: ChildProcess
@@ -19,8 +20,11 @@ export interface ServiceProcess {
 export async function startProcess(
   databaseUrl: string,
   environment: Record<string, string> = {},
+  { command = [process.execPath, BIN, 'serve'], cwd }: { command?: readonly string[]; cwd?: string } = {},
 ): Promise<ServiceProcess> {
-  const child = spawn(process.execPath, [BIN, 'serve'], {
+  const [program = '', ...args] = command
+  const child = spawn(program, args, {
+    cwd,
     env: {
       PATH: process.env.PATH,
       DATABASE_URL: databaseUrl,
@@ -32,10 +36,12 @@ export async function startProcess(
       REFUSAL_FLOOR_MS: 'off',
       ...environment,
     },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe'],
   })
   // A test that fails must not leave its service behind.
-  process.once('exit', () => child.kill('SIGKILL'))
+  const kill = () => child.kill('SIGKILL')
+  process.once('exit', kill)
+  child.once('exit', () => process.off('exit', kill))
   let output = ''
   const ended = new Promise<number | string>((done) =>
     child.once('exit', (code, signal) => done(code ?? signal ?? 'gone')),
