@@ -61,7 +61,10 @@ function readKeys(text: string): readonly Buffer[] {
   return list(1)(text).map((secret) => {
     const encoded = secret.startsWith(PREFIX) ? secret.slice(PREFIX.length) : ''
     const key = Buffer.from(encoded, 'base64')
-    if (key.length === 0 || key.toString('base64').replace(/=+$/, '') !== encoded.replace(/=+$/, ''))
+    if (
+      key.length === 0 ||
+      key.toString('base64').replace(/(?<!=)=+$/, '') !== encoded.replace(/(?<!=)=+$/, '')
+    )
       throw new Misfit('a comma-separated list of whsec_ and base64')
     return key
   })

@@ -28,6 +28,10 @@ export function readJson(text: string): unknown {
 const QUOTE = 0x22
 const BACKSLASH = 0x5c
 const COLON = 0x3a
+const OPEN_OBJECT = 0x7b
+const OPEN_LIST = 0x5b
+const CLOSE_OBJECT = 0x7d
+const CLOSE_LIST = 0x5d
 
 /** One pass, before anything is built. Of a text that is not JSON it sees what it can: JSON.parse has the last word. */
 function checkNames(text: string): void {
@@ -35,17 +39,18 @@ function checkNames(text: string): void {
   const open: (Set<string> | null)[] = []
   let names = 0
   for (let at = 0; at < text.length; at++) {
-    switch (text[at]) {
-      case '{':
-      case '[':
+    const code = text.charCodeAt(at)
+    switch (code) {
+      case OPEN_OBJECT:
+      case OPEN_LIST:
         if (open.length === DEEPEST) throw broken('too-deep')
-        open.push(text[at] === '{' ? new Set() : null)
+        open.push(code === OPEN_OBJECT ? new Set() : null)
         break
-      case '}':
-      case ']':
+      case CLOSE_OBJECT:
+      case CLOSE_LIST:
         open.pop()
         break
-      case '"': {
+      case QUOTE: {
         const end = endOfString(text, at)
         if (text.charCodeAt(pastBlanks(text, end)) === COLON) {
           if (++names > MOST_NAMES) throw broken('too-many-names')
