@@ -10,7 +10,7 @@ const TOLERANCE_S = 300
 /** A timestamp of the future is accepted for as long before its moment as after. */
 const REMEMBERED_MS = 2 * TOLERANCE_S * 1_000
 
-/** Some 50 MB, and 800 signed calls a second for as long as ids are remembered. */
+/** Some 70 MB, and 800 signed calls a second for as long as ids are remembered. */
 const MOST_IDS = 500_000
 
 /** Bytes. The specification asks for 24 at least. */
