@@ -145,7 +145,7 @@ const common = {
     read: whole(1, 65_535),
     default: '2048',
     purpose:
-      'Connections that the hooks listener has open at the same time; more are closed at once. 2,048: that many sign-ins at once are each told a verdict or that it is too many, which a closed connection does not say, and take 160 MiB at worst.',
+      'Connections that the hooks listener has open at the same time; more are closed at once. 2,048: that many sign-ins at once are each told a verdict or that it is too many, which a closed connection does not say, and their headers and bodies are 144 MiB at most.',
   },
   MAX_CONNECTIONS_PER_ADDRESS: {
     read: whole(0, 65_535),
