@@ -20,11 +20,12 @@ export function createHooksApp(routes: readonly HookRoute[], { log, metrics }: S
   /** Where a path begins like one of a dialect's, in its words; elsewhere the same bytes for every path and every method. */
   const notFound = (path: string): Answer => {
     const dialect = spoken.get(firstSegment(path))
-    return dialect ? answerOf(dialect.failure(new Failure('not-found'), null)) : NOT_FOUND
+    return dialect ? answerOf(dialect.failure(new Failure('not-found'), null), CLOSE) : NOT_FOUND
   }
   const answerTo = async (call: Call): Promise<Answer> => {
     const started = performance.now()
     const route = router.match(call.method, call.path)[0][0]?.[0]
+    // A connection that anybody can keep open by asking for nothing is one that a provider does not get.
     if (route === undefined) return notFound(call.path)
     const { dialect, hook } = route
     const answer = await answered(route, call, started, pace, { log, metrics })
@@ -119,7 +120,7 @@ function firstSegment(path: string): string {
 const CLOSE = { connection: 'close' }
 const COMMON_HEADERS = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' }
 
-const NOT_FOUND = answerOf({ status: 404, body: { status: 404, title: 'not found' } })
+const NOT_FOUND = answerOf({ status: 404, body: { status: 404, title: 'not found' } }, CLOSE)
 const CRASHED = answerOf({ status: 503, body: { status: 503, title: new Failure('internal').message } })
 
 function answerOf({ status, body }: Reply, more: Readonly<Record<string, string>> = {}): Answer {

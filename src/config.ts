@@ -184,6 +184,18 @@ const common = {
     purpose:
       'Proxies between the internet and the hooks listener, each of which adds to X-Forwarded-For the address that it was called from. `HOOKS_ALLOW` looks at the entry that is as many places from the right; with 0 at the connection itself.',
   },
+  MAX_CONNECTIONS: {
+    read: whole(1, 65_535),
+    default: '2048',
+    purpose:
+      'Connections that the hooks listener has open at the same time; more are closed at once. 2,048: that many sign-ins at once are each told a verdict or that it is too many, which a closed connection does not say, and their headers and bodies are 144 MiB at most.',
+  },
+  MAX_CONNECTIONS_PER_ADDRESS: {
+    read: whole(0, 65_535),
+    default: '0',
+    purpose:
+      'Likewise of one address; 64 is enough where providers call directly. 0: no such limit, because behind a load balancer all connections come from its address.',
+  },
   TLS_CERT_FILE: {
     read: readableFile,
     default: '',
@@ -246,6 +258,9 @@ export interface Config {
   readonly adminListen: Address
   readonly hooksAllow: readonly AddressRange[]
   readonly trustedProxyHops: number
+  readonly maxConnections: number
+  /** Of one address; undefined: as many as in all. */
+  readonly maxConnectionsOfOne: number | undefined
   readonly tls: { readonly files: TlsFiles; readonly contents: TlsContents } | undefined
   readonly adminTokens: readonly string[]
   /** By the dialect's name. One that is not here has no routes. */
@@ -306,6 +321,8 @@ export function readConfig(environment: Environment, embeddedUrl?: string): Conf
     adminListen: complete.ADMIN_LISTEN,
     hooksAllow: complete.HOOKS_ALLOW,
     trustedProxyHops: complete.TRUSTED_PROXY_HOPS,
+    maxConnections: complete.MAX_CONNECTIONS,
+    maxConnectionsOfOne: complete.MAX_CONNECTIONS_PER_ADDRESS || undefined,
     tls,
     adminTokens: complete.ADMIN_TOKENS,
     dialects,

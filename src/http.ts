@@ -6,6 +6,7 @@ import { TLSSocket } from 'node:tls'
 import type { Caller } from './domain.ts'
 import { Failure } from './errors.ts'
 import type { Address } from './setting-texts.ts'
+import { type Offence, offenceOf, statusOf } from './strict-http.ts'
 import type { TlsContents } from './tls-files.ts'
 
 /** One HTTP request. */
@@ -42,6 +43,10 @@ export interface ListenerOptions {
   readonly headersWithin: number
   readonly requestWithin: number
   readonly maxConnections: number
+  /** Of one address. undefined: as many as there may be in all. */
+  readonly maxConnectionsOfOne?: number | undefined
+  /** Told of what was turned away before the handler saw it. `connections`: there were too many. */
+  readonly refused?: (reason: Offence | 'connections') => void
 }
 
 export interface Listener {
@@ -55,6 +60,7 @@ export interface Listener {
 
 /** An HTTP server with every limit set: the defaults of Node let a slow sender live for minutes. */
 export async function listen(handler: Handler, options: ListenerOptions): Promise<Listener> {
+  const { refused = () => {}, maxConnectionsOfOne } = options
   let closing = false
   let clientCa = options.tls?.clientCa
   /** Connections whose clients were checked against the client CA of today. */
@@ -67,24 +73,40 @@ export async function listen(handler: Handler, options: ListenerOptions): Promis
     connectionsCheckingInterval: 250,
     // Longer than the idle time of common load balancers (60 s), or they reuse a connection that was just closed.
     keepAliveTimeout: 65_000,
-    maxHeaderSize: 8_192,
+    maxHeaderSize: HEADER_BYTES,
     requireHostHeader: true,
     insecureHTTPParser: false,
   }
   const respond = async (incoming: IncomingMessage, outgoing: ServerResponse) => {
-    const { status, headers, body } = await handler(callOf(incoming, outgoing)).catch(() => BROKEN)
+    const offence = offenceOf(incoming)
+    if (offence !== null) refused(offence)
+    const { status, headers, body } =
+      offence === null ? await handler(callOf(incoming, outgoing)).catch(() => BROKEN) : refusal(offence)
     // The caller may have gone, and then nobody is there to be answered.
     if (outgoing.destroyed) return
-    if (closing || outdated(incoming.socket)) outgoing.setHeader('connection', 'close')
+    // What is left of a request that was answered early is read by nobody.
+    if (closing || outdated(incoming.socket) || !incoming.complete) outgoing.setHeader('connection', 'close')
     if (body === undefined) outgoing.writeHead(status, headers).end()
     // Headers and a text together are one write, a buffer would be two.
     else outgoing.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body) }).end(body)
   }
-  const tlsServer = options.tls && createTlsServer({ ...limits, ...tlsOptions(options.tls) }, respond)
+  const tlsServer =
+    options.tls &&
+    createTlsServer(
+      // Before the handshake is over no other limit holds, and Node's own is two minutes.
+      { ...limits, ...tlsOptions(options.tls), handshakeTimeout: options.headersWithin },
+      respond,
+    )
   const server: Server = tlsServer ?? createServer(limits, respond)
   server.on('secureConnection', (socket: Socket) => current.add(socket))
+  // Whoever waits for "100 Continue" is told so when the body is wanted, and a stranger's never is.
+  server.on('checkContinue', respond)
+  server.on('checkExpectation', respond)
   server.maxConnections = options.maxConnections
-  server.maxHeadersCount = 64
+  server.on('drop', () => refused('connections'))
+  if (maxConnectionsOfOne !== undefined) limitEach(server, maxConnectionsOfOne, refused)
+  // Node would leave out what is beyond its own limit: then it could not be seen that a header is there twice.
+  server.maxHeadersCount = 0
   server.maxRequestsPerSocket = 1_000
   server.timeout = 70_000
   await new Promise<void>((listening, failed) => {
@@ -119,6 +141,7 @@ export async function listen(handler: Handler, options: ListenerOptions): Promis
 /** Serves what takes the requests of the Fetch standard and never reads a body. */
 export function fetchHandler(fetch: (request: Request) => Response | Promise<Response>): Handler {
   return async ({ method, path, header }) => {
+    if (!isPlain(path)) return NOT_PLAIN
     const authorization = header('authorization')
     const request = new Request(`http://admin${path}`, {
       method,
@@ -133,6 +156,16 @@ export function fetchHandler(fetch: (request: Request) => Response | Promise<Res
   }
 }
 
+/**
+ * Whether a path means the same to everybody. URLs are put in order before they are routed, so that `/x/../counts` and
+ * `/%63ounts` would be `/counts`, past a proxy that forbids that one.
+ */
+function isPlain(path: string): boolean {
+  return new URL(`http://admin${path}`).pathname === path && !/^\/[^/]*%/.test(path)
+}
+
+const NOT_PLAIN: Answer = { status: 400, headers: { 'cache-control': 'no-store' } }
+
 /** A client without a certificate that counts is let in and told what every stranger is told. */
 function tlsOptions({ cert, key, clientCa }: TlsContents) {
   const asked = { ca: clientCa, requestCert: true, rejectUnauthorized: false }
@@ -141,13 +174,39 @@ function tlsOptions({ cert, key, clientCa }: TlsContents) {
 
 const BROKEN: Answer = { status: 500, headers: {} }
 
+/** Bytes of a request's line and headers together. */
+export const HEADER_BYTES = 8_192
+
+function refusal(offence: Offence): Answer {
+  return { status: statusOf(offence), headers: { 'cache-control': 'no-store', connection: 'close' } }
+}
+
+/** Connections of one address beyond `most` are closed without a word. */
+function limitEach(server: Server, most: number, refused: (reason: 'connections') => void): void {
+  const open = new Map<string, number>()
+  server.on('connection', (socket: Socket) => {
+    const address = socket.remoteAddress ?? ''
+    const before = open.get(address) ?? 0
+    if (before >= most) {
+      refused('connections')
+      socket.destroy()
+      return
+    }
+    open.set(address, before + 1)
+    socket.once('close', () => {
+      const left = (open.get(address) ?? 1) - 1
+      if (left === 0) open.delete(address)
+      else open.set(address, left)
+    })
+  })
+}
+
 function callOf(incoming: IncomingMessage, outgoing: ServerResponse): Call {
   const { method = '', url = '', headers, socket } = incoming
   let read: Promise<Buffer> | undefined
   return {
     method,
-    // RFC 9112, section 3.2.2: a server takes the absolute form too.
-    path: url.replace(/^https?:\/\/[^/?]*/i, '').split('?', 1)[0] ?? '',
+    path: url.split('?', 1)[0] ?? '',
     header: (name) => {
       const value = headers[name]
       return Array.isArray(value) ? value.join(', ') : value
@@ -158,6 +217,7 @@ function callOf(incoming: IncomingMessage, outgoing: ServerResponse): Call {
       return socket.getPeerX509Certificate() ?? null
     },
     body: (most) => {
+      if (read === undefined && headers.expect !== undefined) outgoing.writeContinue()
       read ??= readBytes(incoming, most)
       return read
     },

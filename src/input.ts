@@ -1,4 +1,7 @@
-/** Longer names than any e-mail address (RFC 5321: 254 characters) or login are nobody's. */
+/**
+ * Characters. A login of the copy has 320 bytes at most, as an e-mail address would by its parts (RFC 5321: 64 and 255), and
+ * no spelling of such a login that means the same is longer: normalisation makes one character of three at most.
+ */
 const LONGEST_NAME = 1_000
 
 /** Bytes. OWASP ASVS 6.2.9 asks for 64 characters at least; no legacy system took more than this. */

@@ -182,6 +182,8 @@ export async function startService(config: Config, log: Log): Promise<Service> {
   // An issuer that is down does not keep the other providers from being answered.
   await Promise.allSettled(bearers.map(({ warm }) => warm()))
 
+  const told = (listener: 'hooks' | 'admin') => (reason: string) =>
+    metrics.requestsRefused.inc({ listener, reason })
   let stopping = false
   const bound: Listener[] = []
   // An address that is taken must end the process, and threads and connections would keep it alive.
@@ -204,7 +206,9 @@ export async function startService(config: Config, log: Log): Promise<Service> {
     tls: config.tls?.contents,
     headersWithin: 2_000,
     requestWithin: 4_000,
-    maxConnections: 2_048,
+    maxConnections: config.maxConnections,
+    maxConnectionsOfOne: config.maxConnectionsOfOne,
+    refused: told('hooks'),
   })
   const reload = config.tls ? tlsRenewal(config.tls.files, config.tls.contents, hooks.renew, log) : () => {}
   const reloading = setInterval(reload, CERTIFICATES_EVERY_MS).unref()
@@ -223,7 +227,13 @@ export async function startService(config: Config, log: Log): Promise<Service> {
         metrics,
       }).fetch,
     ),
-    { address: config.adminListen, headersWithin: 5_000, requestWithin: 15_000, maxConnections: 32 },
+    {
+      address: config.adminListen,
+      headersWithin: 5_000,
+      requestWithin: 15_000,
+      maxConnections: 32,
+      refused: told('admin'),
+    },
   )
   const purging = purgingOf(config.purge, metrics, log)
   const active = [...config.dialects.keys()]

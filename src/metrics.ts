@@ -57,6 +57,12 @@ export function createMetrics() {
       labelNames: ['listener'],
       registers,
     }),
+    requestsRefused: new Counter({
+      name: 'carryover_requests_refused_total',
+      help: 'Requests that are no proper HTTP, by what is wrong, and connections beyond the limit.',
+      labelNames: ['listener', 'reason'],
+      registers,
+    }),
     ambiguousLogins: new Counter({
       name: 'carryover_ambiguous_logins_total',
       help: 'Names that several users answer to.',

@@ -35,8 +35,14 @@ function lineOf({ id, cohort, defect }: UnreadRow): string {
   return `${[id, cohort, defect].map(cell).join(',')}\r\n`
 }
 
+/**
+ * What a spreadsheet takes for a formula, in full-width characters too, and behind what it leaves out.
+ * https://owasp.org/www-community/attacks/CSV_Injection
+ */
+const FORMULA = /^(?:[\t\r\n]|[\s"'\ufeff]*[=+\-@＝＋－＠])/
+
 /** In quotes, so that no other separator counts; what a spreadsheet would take for a formula begins with an apostrophe. */
-function cell(text: string): string {
-  const safe = /^[=+\-@\t\r\n]/.test(text) ? `'${text}` : text
+export function cell(text: string): string {
+  const safe = FORMULA.test(text) ? `'${text}` : text
   return `"${safe.replaceAll('"', '""')}"`
 }

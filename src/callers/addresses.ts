@@ -54,6 +54,6 @@ function readAddress(text: string): string | null {
     .replace(/^\[(.*)\](:\d+)?$/, '$1')
     .replace(/^(\d+\.\d+\.\d+\.\d+):\d+$/, '$1')
     .replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i, '')
-    .replace(/%.*$/, '')
+    .replace(/%.*$/s, '')
   return isIP(bare) === 0 ? null : bare
 }

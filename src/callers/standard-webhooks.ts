@@ -10,7 +10,7 @@ const TOLERANCE_S = 300
 /** A timestamp of the future is accepted for as long before its moment as after. */
 const REMEMBERED_MS = 2 * TOLERANCE_S * 1_000
 
-/** Some 50 MB, and 800 signed calls a second for as long as ids are remembered. */
+/** Some 70 MB, and 800 signed calls a second for as long as ids are remembered. */
 const MOST_IDS = 500_000
 
 /** Bytes. The specification asks for 24 at least. */
@@ -61,7 +61,10 @@ function readKeys(text: string): readonly Buffer[] {
   return list(1)(text).map((secret) => {
     const encoded = secret.startsWith(PREFIX) ? secret.slice(PREFIX.length) : ''
     const key = Buffer.from(encoded, 'base64')
-    if (key.length === 0 || key.toString('base64').replace(/=+$/, '') !== encoded.replace(/=+$/, ''))
+    if (
+      key.length === 0 ||
+      key.toString('base64').replace(/(?<!=)=+$/, '') !== encoded.replace(/(?<!=)=+$/, '')
+    )
       throw new Misfit('a comma-separated list of whsec_ and base64')
     return key
   })

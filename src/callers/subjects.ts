@@ -60,7 +60,7 @@ export function distinguishedName({ subject }: X509Certificate): string {
 
 /** Values with a comma or a quotation mark come as JSON, so that none can look like two. */
 function urisOf({ subjectAltName = '' }: X509Certificate): readonly string[] {
-  const names = (subjectAltName ?? '').matchAll(/([A-Za-z ]+):("(?:[^"\\]|\\.)*"|[^,"]*)(?:, |$)/g)
+  const names = (subjectAltName ?? '').matchAll(/(?<=^|, )([A-Za-z ]+):("(?:[^"\\]|\\.)*"|[^,"]*)(?:, |$)/g)
   return Array.from(names).flatMap(([, kind, value = '']) =>
     kind === 'URI' ? [value.startsWith('"') ? String(JSON.parse(value)) : value] : [],
   )

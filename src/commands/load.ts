@@ -33,8 +33,9 @@ loaded again. Users who were erased stay away, and to users whose hash was purge
 --cohort NAME           cohort of rows that name none (default: default)
 --delimiter C           between the cells of a CSV file (default: a comma; \\t for a tab)
 --refused FILE          where refused rows go (default: users.csv -> users.refused.csv), replacing what is there; the
-                        reasons go beside it, into users.refused.txt. A row of an erased user is named by its line
-                        there, and written nowhere
+                        reasons go beside it, into users.refused.txt. They stand there as they were, to be loaded
+                        again: not for spreadsheets, which take some cells for formulas. A row of an erased user is
+                        named by its line there, and written nowhere
 --json                  one JSON object on standard output`,
   run: async (args, io) => {
     const { values, positionals } = readOptions(args, options, ['FILE'])

@@ -108,7 +108,7 @@ function answerAttempt(verdict: Verdict): Reply {
  * that was configured with a final slash makes two of it.
  */
 function loginIn(path: string): string {
-  const [, encoded] = /^\/+([\x21-\x7e]+)$/.exec(path.slice(PATH.length)) ?? []
+  const [, encoded] = /^\/+(?!\/)([\x21-\x7e]+)$/.exec(path.slice(PATH.length)) ?? []
   if (encoded === undefined || encoded.includes('/')) throw badPath()
   try {
     return decodeURIComponent(encoded.replaceAll('+', ' '))

@@ -23,7 +23,9 @@ export function numberOfCrypt64(text: string): number {
 
 /** Writes bytes with these digits as base64 does, highest first: the way of DES and of Cisco. */
 export function bigEndianCrypt64(bytes: Uint8Array): string {
-  const standard = Buffer.from(bytes).toString('base64').replace(/=+$/, '')
+  const standard = Buffer.from(bytes)
+    .toString('base64')
+    .replace(/(?<!=)=+$/, '')
   return standard.replace(/./g, (digit) => CRYPT64.charAt(BASE64.indexOf(digit)))
 }
 

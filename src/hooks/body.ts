@@ -1,6 +1,7 @@
 import type { z } from 'zod'
 import { Failure } from '../errors.ts'
 import type { Call } from '../http.ts'
+import { readJson } from './json.ts'
 
 /** Bytes. A hook's request is a few KiB; a delivery of events some tens. */
 export const LARGEST_BODY = 64 * 1024
@@ -14,7 +15,7 @@ const MOST_FIELDS = 10
  */
 export async function readBody<Question>(call: Call, schema: z.ZodType<Question>): Promise<Question> {
   refuseUnreadable(call)
-  const json = parseJson(decode(await call.body(LARGEST_BODY)))
+  const json = readJson(decode(await call.body(LARGEST_BODY)))
   // Async, because a question may have to be decrypted.
   const read = await schema.safeParseAsync(json)
   if (read.success) return read.data
@@ -39,13 +40,5 @@ function decode(bytes: Buffer): string {
     throw new Failure('bad-request', { detail: 'not-utf8', fields: ['body'] })
   } finally {
     bytes.fill(0)
-  }
-}
-
-function parseJson(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch {
-    throw new Failure('bad-request', { detail: 'not-json', fields: ['body'] })
   }
 }

@@ -10,8 +10,8 @@ import { type TestDatabase, testDatabase } from '../helpers/db.ts'
 import { policiesFor } from '../helpers/dialects.ts'
 import { ann, defaultsOf, fakeFlows } from '../helpers/flows.ts'
 import { type ServiceProcess, startProcess } from '../helpers/process.ts'
-import { isFailure, rawConnection, rawPost, withoutDate } from '../helpers/raw.ts'
 import { passwordImport, SECRET } from '../helpers/service.ts'
+import { isFailure, rawPost, timedConnection, withoutDate } from '../helpers/timed.ts'
 import {
   addRefused,
   loginOf,
@@ -51,7 +51,7 @@ async function sentFor(dialect: Dialect, own: Record<string, string>): Promise<M
     maxConnections: 8,
   })
   const [path = ''] = routes.flatMap(({ hook }) => (hook.flow === 'attempt' ? [hook.path] : []))
-  const connection = rawConnection(listener.url)
+  const connection = timedConnection(listener.url)
   const sent = new Map<Verdict['kind'], string>()
   for (verdict of Object.values(verdicts)) {
     const { text } = await connection.ask(rawPost(path.replace('*', 'ann'), {}, {}))
@@ -114,7 +114,7 @@ describe('whatever led to it, a no of the service is one string of bytes', () =>
   const posted = (path: string, body: unknown) => rawPost(path, { authorization: SECRET }, body)
 
   const ask = async (dialect: string, one: RefusedClass, login: string): Promise<string> => {
-    const connection = rawConnection(service.hooksUrl)
+    const connection = timedConnection(service.hooksUrl)
     const { text } = await connection.ask(asking[dialect]?.(login, one.password) ?? '')
     connection.end()
     return isFailure(text) ? ask(dialect, one, login) : withoutDate(text)

@@ -5,9 +5,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { allowed, measured, sized } from '../helpers/assurance.ts'
 import { type TestDatabase, testDatabase } from '../helpers/db.ts'
 import { type ServiceProcess, startProcess } from '../helpers/process.ts'
-import { isFailure, rawConnection, rawPost, withoutDate } from '../helpers/raw.ts'
 import { passwordImport, SECRET } from '../helpers/service.ts'
 import { difference, quantile } from '../helpers/statistics.ts'
+import { isFailure, rawPost, timedConnection, withoutDate } from '../helpers/timed.ts'
 import {
   addCheapMajority,
   addRefused,
@@ -125,7 +125,7 @@ async function timesOf(
   }
   const times = new Map<string, number[]>(classes.map(({ name }) => [name, []]))
   const ask = async () => {
-    const connection = rawConnection(service.hooksUrl)
+    const connection = timedConnection(service.hooksUrl)
     for (let next = order.pop(); next !== undefined; next = order.pop()) {
       const { one, login, place } = next
       const { text, millis } = await connection.ask(requestTo(one, login, String(place)))
@@ -185,7 +185,7 @@ beforeAll(async () => {
   floored = await serve({ REFUSAL_FLOOR_MS: String(FLOOR_MS) })
   const { service } = floored
   await prepareRefused(service.hooksUrl, QUESTIONS, async (one, login) => {
-    const connection = rawConnection(service.hooksUrl)
+    const connection = timedConnection(service.hooksUrl)
     await connection.ask(requestTo(one, login, 'before'))
     connection.end()
   })

@@ -4,6 +4,7 @@ import { ory } from '../../src/dialects/ory.ts'
 import { legacyUser } from '../helpers/flows.ts'
 import { hooksOf } from '../helpers/hooks.ts'
 import { SECRET } from '../helpers/service.ts'
+import { strictJson } from '../helpers/strict-json.ts'
 
 // Whatever is sent: an answer of the dialect's, and a yes for nothing but the right password of the one user.
 
@@ -138,14 +139,10 @@ function path(roll: Roll): string {
 }
 
 function parsed(text: string): Record<string, unknown> {
-  try {
-    const json: unknown = JSON.parse(text)
-    return typeof json === 'object' && json !== null && !Array.isArray(json)
-      ? (json as Record<string, unknown>)
-      : {}
-  } catch {
-    return {}
-  }
+  const json = strictJson(text)?.value
+  return typeof json === 'object' && json !== null && !Array.isArray(json)
+    ? (json as Record<string, unknown>)
+    : {}
 }
 
 const isHers = (name: unknown) =>

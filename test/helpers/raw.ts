@@ -1,93 +1,81 @@
 import { connect, type Socket } from 'node:net'
-import { expectNoPlanted } from './canaries.ts'
 
-/** What came back, byte for byte as text, and how long it took. */
 export interface RawAnswer {
-  readonly text: string
-  /** Milliseconds from the write to the last byte. */
-  readonly millis: number
+  readonly status: number
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
 }
 
+/** A connection over which bytes are written as they are. Texts are Latin-1: one character, one byte. */
 export interface RawConnection {
-  ask(request: string): Promise<RawAnswer>
-  end(): void
+  readonly socket: Socket
+  write(bytes: string): void
+  /** The next complete answer, or null when the connection ends without one. */
+  answer(to?: 'HEAD'): Promise<RawAnswer | null>
+  readonly ended: Promise<void>
 }
 
-/** The listener closes a connection after its thousandth request, and says so in that answer. */
-const REQUESTS = 900
-
-/** A connection that is kept, without anything of an HTTP client's between the socket and the clock. */
-export function rawConnection(base: string): RawConnection {
-  const { hostname, port } = new URL(base)
-  let socket: Socket | undefined
-  let asked = 0
-  const open = async () => {
-    if (socket && asked < REQUESTS) return socket
-    socket?.destroy()
-    asked = 0
-    const fresh = connect({ host: hostname, port: Number(port), noDelay: true })
-    await new Promise<void>((connected, failed) => {
-      fresh.once('connect', connected)
-      fresh.once('error', failed)
-    })
-    socket = fresh
-    return fresh
-  }
+export async function rawConnection(url: string): Promise<RawConnection> {
+  const { hostname, port } = new URL(url)
+  const socket = connect(Number(port), hostname)
+  let received = ''
+  let over = false
+  let changed = () => {}
+  socket.on('data', (bytes: Buffer) => {
+    received += bytes.toString('latin1')
+    changed()
+  })
+  // A connection that is closed while we still write may be reset.
+  socket.on('error', () => {})
+  const ended = new Promise<void>((done) =>
+    socket.once('close', () => {
+      over = true
+      changed()
+      done()
+    }),
+  )
+  await new Promise<void>((done) => {
+    socket.once('connect', done)
+    socket.once('close', () => done())
+  })
   return {
-    ask: async (request) => {
-      const mine = await open()
-      asked += 1
-      return new Promise((answered, failed) => {
-        let text = ''
-        const settle = (act: () => void) => {
-          mine.off('data', read).off('close', lost)
-          act()
+    socket,
+    ended,
+    write: (bytes) => void socket.write(Buffer.from(bytes, 'latin1')),
+    answer: async (to) => {
+      for (;;) {
+        const read = firstAnswer(received, to)
+        if (read !== null) {
+          received = received.slice(read.length)
+          return read.answer
         }
-        const lost = () => settle(() => failed(new Error('the connection was closed')))
-        const read = (bytes: Buffer) => {
-          text += bytes.toString('latin1')
-          if (!isWhole(text)) return
-          const millis = performance.now() - begun
-          expectNoPlanted('an answer', text)
-          settle(() => answered({ text, millis }))
-        }
-        mine.on('data', read).once('close', lost)
-        const begun = performance.now()
-        mine.write(request)
-      })
+        if (over) return null
+        await new Promise<void>((done) => {
+          changed = done
+        })
+      }
     },
-    end: () => socket?.destroy(),
   }
 }
 
-/** POST with a body of JSON. */
-export function rawPost(path: string, headers: Readonly<Record<string, string>>, body: unknown): string {
-  // A lone surrogate stays an escape, as JSON.stringify writes it.
-  const text = JSON.stringify(body)
-  const lines = Object.entries({
-    host: 'test',
-    'content-type': 'application/json',
-    'content-length': String(Buffer.byteLength(text)),
-    ...headers,
-  }).map(([name, value]) => `${name}: ${value}`)
-  return [`POST ${path} HTTP/1.1`, ...lines, '', text].join('\r\n')
-}
-
-/** 429 and 503, which a busy machine may answer to anything, and which are no verdicts. */
-export function isFailure(text: string): boolean {
-  return /^HTTP\/1\.1 (429|503) /.test(text)
-}
-
-/** The answer without the one header that is the clock's. */
-export function withoutDate(text: string): string {
-  return text.replace(/^date: .*\r\n/im, '')
-}
-
-function isWhole(text: string): boolean {
+function firstAnswer(text: string, to?: 'HEAD'): { answer: RawAnswer; length: number } | null {
   const end = text.indexOf('\r\n\r\n')
-  if (end === -1) return false
-  const [, length] = /^content-length: (\d+)\r$/im.exec(text.slice(0, end + 2)) ?? []
-  const body = text.slice(end + 4)
-  if (length !== undefined) return body.length >= Number(length)
-  return /^transfer-encoding: chunked\r$/im.test(text.slice(0, end + 2)) ? body.endsWith('0\r\n\r\n') : true
+  if (end === -1) return null
+  const [line = '', ...rest] = text.slice(0, end).split('\r\n')
+  const status = Number(/^HTTP\/1\.1 (\d{3}) /.exec(line)?.[1])
+  const headers = Object.fromEntries(
+    rest.map((one) => [one.slice(0, one.indexOf(':')).toLowerCase(), one.slice(one.indexOf(':') + 1).trim()]),
+  )
+  const start = end + 4
+  if (to === 'HEAD' || status === 100 || status === 204)
+    return { answer: { status, headers, body: '' }, length: start }
+  if (headers['transfer-encoding'] === 'chunked') {
+    // Node's own refusals are empty.
+    if (!text.startsWith('0\r\n\r\n', start)) return null
+    return { answer: { status, headers, body: '' }, length: start + 5 }
+  }
+  const bytes = Number(headers['content-length'] ?? 0)
+  if (text.length < start + bytes) return null
+  return { answer: { status, headers, body: text.slice(start, start + bytes) }, length: start + bytes }
 }

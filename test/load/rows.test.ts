@@ -75,6 +75,11 @@ describe('CSV', () => {
     { title: 'a login long in NFKC', row: `a,${'ﷺ'.repeat(100)},,h,,,,`, says: '3 too-long login' },
     { title: 'a long hash', row: `a,a,,${long(4097)},,,,`, says: '3 too-long password_hash' },
     { title: 'a wrong status', row: 'a,a,,h,Aktiv,,,', says: '3 status status' },
+    {
+      title: 'a row of formulas, which stay as they are to be loaded again',
+      row: '=1,+a@example.com,-1,@h,Aktiv,,,',
+      says: '3 status status',
+    },
     { title: 'a profile that is a list', row: 'a,a,,h,,[1],,', says: '3 profile profile' },
     { title: 'a profile that is no JSON', row: 'a,a,,h,,{x},,', says: '3 profile profile' },
     { title: 'a profile with NUL', row: 'a,a,,h,,"{""a"":""\\u0000""}",,', says: '3 profile profile' },
