@@ -4,6 +4,7 @@ import { counts } from './commands/counts.ts'
 import { demo } from './commands/demo.ts'
 import { doctor } from './commands/doctor.ts'
 import { formats } from './commands/formats.ts'
+import { harden } from './commands/harden.ts'
 import { load } from './commands/load.ts'
 import { migrate } from './commands/migrate.ts'
 import { table } from './commands/options.ts'
@@ -21,6 +22,7 @@ export const commands: readonly Command[] = [
   serve,
   migrate,
   load,
+  harden,
   sync,
   counts,
   formats,
