@@ -5,7 +5,7 @@ import type { HashContext } from '../../src/hashes/context.ts'
 import { HashError } from '../../src/hashes/format.ts'
 import { readHash } from '../../src/hashes/index.ts'
 import { createBudget } from './spending.ts'
-import { readVectors, unsalted } from './vectors.ts'
+import { HARDENING_CONTEXT, readVectors, unsalted } from './vectors.ts'
 
 const INPUTS = 1_000_000
 /** Checks of mutants that are more than a digest; the rest is only read. */
@@ -18,6 +18,7 @@ const PEPPERED: HashContext = {
   recipes: new Map(),
   secrets: new Map([['pepper', Buffer.from('pepper')]]),
   plaintext: false,
+  hardening: HARDENING_CONTEXT.hardening,
 }
 
 test(`${INPUTS} mutants are read or refused within ${MOST.millis} ms and a mebibyte each, and none matches`, async () => {
