@@ -54,7 +54,7 @@ export async function hasHardened(url: string): Promise<boolean> {
     try {
       const { rows } = await client.query<{ found: boolean }>(
         `select exists (select from carryover.counts
-          where scheme like 'hardened:%' and unmigrated + verified + migrated > 0) as found`,
+          where (scheme like 'hardened:%' or scheme = 'hardened') and unmigrated + verified + migrated > 0) as found`,
       )
       return rows[0]?.found === true
     } finally {
