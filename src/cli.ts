@@ -6,6 +6,7 @@ import { demo } from './commands/demo.ts'
 import { doctor } from './commands/doctor.ts'
 import { erase } from './commands/erase.ts'
 import { formats } from './commands/formats.ts'
+import { harden } from './commands/harden.ts'
 import { load } from './commands/load.ts'
 import { migrate } from './commands/migrate.ts'
 import { table } from './commands/options.ts'
@@ -24,6 +25,7 @@ export const commands: readonly Command[] = [
   serve,
   migrate,
   load,
+  harden,
   sync,
   counts,
   purge,

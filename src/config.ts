@@ -70,8 +70,16 @@ const common = {
     read: secretFiles,
     default: '',
     purpose:
-      'A directory whose files are secrets that recipes use: the file `pepper` is `$pepper`, the file `NAME` is `$secret_NAME`. A final line break does not count.',
+      "A directory whose files are secrets that recipes use: the file `pepper` is `$pepper`, the file `NAME` is `$secret_NAME`. A final line break does not count. `hardening_key`, and after a change `hardening_key_previous`, are the keys of hardened hashes and no recipe's. See docs/harden.md.",
   },
+  HARDEN_MEMORY_KIB: {
+    read: whole(8, 1_048_576),
+    default: '19456',
+    purpose:
+      'Memory of the Argon2id that `harden` and `load --harden` put around a weak hash. With the two next ones the least that OWASP names: about 14 ms of a core at each sign-in. Hashes that are hardened already keep their cost.',
+  },
+  HARDEN_PASSES: { read: whole(1, 10), default: '2', purpose: 'Its passes over that memory.' },
+  HARDEN_LANES: { read: whole(1, 16), default: '1', purpose: 'Its lanes.' },
   CANDIDATE_SCHEMES_FILE: {
     read: file,
     default: '',
@@ -245,6 +253,8 @@ export interface HashSettings {
   readonly memory: number
   /** The Unicode forms of a password that are tried, in this order. */
   readonly forms: readonly PasswordForm[]
+  /** What hardening a hash costs. */
+  readonly hardening: { readonly kibibytes: number; readonly passes: number; readonly lanes: number }
 }
 
 export interface Config {
@@ -333,6 +343,11 @@ export function readConfig(environment: Environment, embeddedUrl?: string): Conf
       candidates: complete.CANDIDATE_SCHEMES_FILE,
       memory: complete.CHECK_MEMORY_MIB * 2 ** 20,
       forms: complete.PASSWORD_FORMS,
+      hardening: {
+        kibibytes: complete.HARDEN_MEMORY_KIB,
+        passes: complete.HARDEN_PASSES,
+        lanes: complete.HARDEN_LANES,
+      },
     },
     checkThreads: complete.CHECK_THREADS,
     throttle: {
@@ -444,6 +459,11 @@ export function readHashSettings(environment: Environment): HashSettings {
   const candidates = reader.read('CANDIDATE_SCHEMES_FILE') ?? ''
   const memory = (reader.read('CHECK_MEMORY_MIB') ?? 0) * 2 ** 20
   const forms = reader.read('PASSWORD_FORMS') ?? ['as-sent']
+  const hardening = {
+    kibibytes: reader.read('HARDEN_MEMORY_KIB') ?? 0,
+    passes: reader.read('HARDEN_PASSES') ?? 0,
+    lanes: reader.read('HARDEN_LANES') ?? 0,
+  }
   reader.finish()
-  return { recipes, secrets, plaintext, candidates, memory, forms }
+  return { recipes, secrets, plaintext, candidates, memory, forms, hardening }
 }

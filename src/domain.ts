@@ -51,6 +51,7 @@ export type Defect =
   | 'unknown-scheme'
   | 'bad-recipe'
   | 'bad-salt'
+  | 'missing-secret'
 
 /** One question from an identity provider: is this the password of this login? */
 export interface Attempt {

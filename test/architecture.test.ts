@@ -48,6 +48,7 @@ const allowed: Record<string, readonly string[]> = {
     'variants',
   ],
   load: ['domain.ts', 'errors.ts', 'hashes'],
+  harden: ['domain.ts', 'errors.ts', 'hashes'],
   analyze: ['domain.ts', 'errors.ts', 'hashes', 'checker'],
   doctor: ['domain.ts'],
   audit: [],
@@ -62,6 +63,7 @@ const allowed: Record<string, readonly string[]> = {
 const allowedTypes: Record<string, readonly string[]> = {
   admin: ['errors.ts', 'input.ts', 'log.ts', 'metrics.ts', 'secrets.ts'],
   load: ['db'],
+  harden: ['db'],
   analyze: ['db'],
   doctor: ['db'],
   db: ['audit'],

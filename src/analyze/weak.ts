@@ -1,4 +1,5 @@
 import type { Classified } from '../hashes/classify.ts'
+import { schemeInside } from '../hashes/hardened.ts'
 import { formatAround } from '../hashes/index.ts'
 import { digests } from '../hashes/recipe-functions.ts'
 import { DES, INSIDE, ITERATED, OLD_DIGESTS, REVERSIBLE, UNSALTED } from './families.ts'
@@ -58,6 +59,8 @@ export function weaknessesOf({
   /** See `algorithmOf`. */
   readonly algorithm: string
 }): readonly Weakness[] {
+  // Whatever is inside, a guess costs the Argon2 around it.
+  if (schemeInside(scheme) !== undefined) return hasSmallArgon2(parameters) ? ['argon2-cost'] : []
   if (PLAINTEXT.test(scheme)) return ['plaintext']
   if (REVERSIBLE.has(scheme)) return ['reversible']
   const found: Weakness[] = []
@@ -67,8 +70,7 @@ export function weaknessesOf({
   if (hasFewRounds(scheme, algorithm)) found.push('pbkdf2-cost')
   const cost = /^cost (\d+)$/.exec(parameters)?.[1]
   if (cost !== undefined && Number(cost) < LEAST_BCRYPT_COST) found.push('bcrypt-cost')
-  const [, m, t] = /^m=(\d+), t=(\d+)/.exec(parameters) ?? []
-  if (m !== undefined && t !== undefined && isSmallArgon2(Number(m), Number(t))) found.push('argon2-cost')
+  if (hasSmallArgon2(parameters)) found.push('argon2-cost')
   return found
 }
 
@@ -117,6 +119,11 @@ function isUnsalted(scheme: string): boolean {
 /** A recipe without its literals, which may hold any word. */
 function withoutTexts(scheme: string): string {
   return scheme.replace(/'(?:[^'\\]|\\.)*'/g, "''")
+}
+
+function hasSmallArgon2(parameters: string): boolean {
+  const [, m, t] = /^m=(\d+), t=(\d+)/.exec(parameters) ?? []
+  return m !== undefined && t !== undefined && isSmallArgon2(Number(m), Number(t))
 }
 
 function isSmallArgon2(kibibytes: number, passes: number): boolean {

@@ -11,6 +11,7 @@ export const defectWords: Readonly<Record<Defect, string>> = {
   'unknown-scheme': 'hash_scheme names no scheme',
   'bad-recipe': 'the recipe in hash_scheme cannot be read',
   'bad-salt': 'the salt is missing or cannot be read',
+  'missing-secret': 'the key that it was hardened with is not in HASH_SECRETS_DIR',
 }
 
 /** Text of rows without what a terminal would obey. */

@@ -3,6 +3,7 @@ import { extname, resolve } from 'node:path'
 import { readDatabaseUrl, readHashSettings } from '../config.ts'
 import { openLoad } from '../db/copy.ts'
 import { rowEncoder } from '../db/encode.ts'
+import { hasHardened } from '../db/harden.ts'
 import { StepError } from '../db/step.ts'
 import { errorCode } from '../errors.ts'
 import { hashContextOf } from '../hash-context.ts'
@@ -13,6 +14,8 @@ import { NotLinesError } from '../load/lines.ts'
 import { type LoadDeps, type LoadRequest, type LoadSummary, loadFile, StoppedError } from '../load/load.ts'
 import { sentenceOf } from '../load/refusals.ts'
 import { type Command, type ExitCode, type Io, UsageError } from './command.ts'
+import { keyedContext } from './harden.ts'
+import { encodeHardened } from './load-hardened.ts'
 import { encodeOnThread, hasThread } from './load-thread.ts'
 import { readOptions } from './options.ts'
 import { requireSealed } from './sealed.ts'
@@ -36,22 +39,31 @@ loaded again. Users who were erased stay away, and to users whose hash was purge
                         reasons go beside it, into users.refused.txt. They stand there as they were, to be loaded
                         again: not for spreadsheets, which take some cells for formulas. A row of an erased user is
                         named by its line there, and written nowhere
+--harden                put Argon2id and a key from outside the database around weak hashes, as \`carryover harden\` does,
+                        before they are stored
+--unharden              store the hashes of the file as they are, although the copy has hardened ones
 --json                  one JSON object on standard output`,
   run: async (args, io) => {
     const { values, positionals } = readOptions(args, options, ['FILE'])
     requireSealed(io)
     const request = await requestOf(positionals[0] ?? '', values)
     const url = readDatabaseUrl(io.env)
-    const context = hashContextOf(readHashSettings(io.env))
+    if (values.harden && values.unharden) throw new UsageError('--harden does not go with --unharden')
+    const context = values.harden ? keyedContext(io.env) : hashContextOf(readHashSettings(io.env))
     const classify: LoadDeps['classify'] = (stored) => classifyWith(stored, context)
     const progress = progressLine(io)
     const started = performance.now()
     try {
       const summary = await loadFile(request, {
-        openLoad: () => openLoad(url),
-        encode: hasThread
-          ? (job) => encodeOnThread(job, context)
-          : (job) => encodeFile(job, { classify, encoder: rowEncoder }),
+        openLoad: async () => {
+          if (!values.harden && !values.unharden && (await hasHardened(url))) throw new StepError(UNDECIDED)
+          return openLoad(url)
+        },
+        encode: values.harden
+          ? (job) => encodeHardened(job, context, io.stop)
+          : hasThread
+            ? (job) => encodeOnThread(job, context)
+            : (job) => encodeFile(job, { classify, encoder: rowEncoder }),
         classify,
         progress: progress.at,
         stop: io.stop,
@@ -72,8 +84,13 @@ const options = {
   cohort: { type: 'string' },
   delimiter: { type: 'string' },
   refused: { type: 'string' },
+  harden: { type: 'boolean' },
+  unharden: { type: 'boolean' },
   json: { type: 'boolean' },
 } as const
+
+const UNDECIDED =
+  'the copy has hardened hashes, and rows of the file would replace them: say --harden to harden those too, or --unharden'
 
 interface Values {
   readonly format?: string | undefined

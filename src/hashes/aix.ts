@@ -1,5 +1,6 @@
 import { affordable, ceilings, ceilingWords } from './ceilings.ts'
-import { crypt64, sameBytes, selfContained } from './crypt64.ts'
+import { comparedText } from './compared.ts'
+import { crypt64, selfContained } from './crypt64.ts'
 import type { Family, ReadHash } from './format.ts'
 import { derivationDigests, derivedKeyHash, malformed, pbkdf2 } from './key-derivation.ts'
 import { md5CryptDigest } from './md5-crypt.ts'
@@ -31,7 +32,7 @@ function readSmd5(encoded: string): ReadHash {
     scheme: 'aix',
     millis: SMD5_MILLIS,
     decoy: selfContained(`{smd5}Carryove$${'.'.repeat(22)}`),
-    matches: (password) => sameBytes(md5CryptDigest(password, Buffer.from(salt), ''), digest),
+    ...comparedText(digest, (password) => md5CryptDigest(password, Buffer.from(salt), '')),
   }
 }
 

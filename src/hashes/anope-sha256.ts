@@ -1,7 +1,8 @@
 import { ceilingWords } from './ceilings.ts'
+import { compared } from './compared.ts'
 import { bytesOfHex } from './encodings.ts'
 import type { Family, ReadHash } from './format.ts'
-import { decoyKey, decoySalt, equalBytes, keyBytes, storedAs } from './key-derivation.ts'
+import { decoyKey, decoySalt, keyBytes, storedAs } from './key-derivation.ts'
 
 const BYTES = 32
 const BLOCK = 64
@@ -24,7 +25,7 @@ export const anopeSha256: Family = {
       scheme: 'anope-sha256',
       millis: MILLIS,
       decoy: storedAs(written(decoyKey(BYTES), decoySalt(BYTES))),
-      matches: (password) => equalBytes(sha256From(start, password), expected),
+      ...compared(expected, (password) => sha256From(start, password)),
     }
   },
 }

@@ -156,6 +156,22 @@ function millisOf({ kibibytes, passes, lanes, data }: Cost): number {
   return passes * (kibibytes * perKibibyte + (lanes > 1 ? MILLIS_PER_PASS_OF_LANES : 0))
 }
 
+export interface Argon2idCost {
+  readonly kibibytes: number
+  readonly passes: number
+  readonly lanes: number
+}
+
+/** What one Argon2id 1.3 costs. Throws HashError when the bounds do not allow it. */
+export function argon2idCost({ kibibytes, passes, lanes }: Argon2idCost): {
+  readonly millis: number
+  readonly memory: number
+} {
+  const settings = { m: kibibytes, t: passes, p: lanes }
+  const cost = costOf(new Map(Object.entries(settings).map(([name, value]) => [name, String(value)])))
+  return { millis: millisOf(cost), memory: cost.kibibytes * 1024 }
+}
+
 /**
  * sodium_crypto_pwhash: Argon2id 1.3 with one lane, for schemes that store its digest in a form of their own.
  * Throws HashError when the bounds do not allow it; the digest comes from the function that is returned.

@@ -1,5 +1,6 @@
 import type { StoredHash } from '../domain.ts'
 import { affordable, ceilings } from './ceilings.ts'
+import { digestOfAny } from './compared.ts'
 import type { Candidates, HashContext } from './context.ts'
 import type { ReadHash } from './format.ts'
 import { HashError } from './format.ts'
@@ -37,6 +38,12 @@ export function readCandidates(
   // One after the other, so never more than the greatest.
   const memory = Math.max(...hashes.map((hash) => hash.memory ?? 0))
   const native = hashes.find((hash) => hash.native)?.native
+  const matches = async (password: Uint8Array) => {
+    let found = false
+    // Every one of them, so that the time does not tell which.
+    for (const hash of hashes) if (await matchesPassword(hash, password)) found = true
+    return found
+  }
   return {
     scheme: CANDIDATES,
     millis,
@@ -45,12 +52,9 @@ export function readCandidates(
     ...(native && { native }),
     ...(memory > 0 && { memory }),
     nulIsData: true,
-    matches: async (password) => {
-      let found = false
-      // Every one of them, so that the time does not tell which.
-      for (const hash of hashes) if (await matchesPassword(hash, password)) found = true
-      return found
-    },
+    matches,
+    // A NUL is data here only if it is for all of them.
+    ...(hashes.every((hash) => hash.nulIsData) && digestOfAny(hashes, matches)),
   }
 }
 

@@ -1,4 +1,5 @@
 import type { StoredHash } from '../domain.ts'
+import { digestOfAny } from './compared.ts'
 import type { HashContext } from './context.ts'
 import type { Family, ReadHash } from './format.ts'
 import { HashError } from './format.ts'
@@ -107,14 +108,16 @@ export function readAnyOf(
   const [first, ...others] = readings
   if (!first) throw refusals[0]
   if (others.length === 0) return first
+  const matches = async (password: Uint8Array) => {
+    const verdicts = await Promise.all(readings.map((reading) => reading.matches(password)))
+    return verdicts.includes(true)
+  }
   return {
     ...withoutLane(first),
     millis: readings.reduce((total, { millis }) => total + millis, 0),
     decoy: { ...first.decoy, salt: readings.find(({ decoy }) => decoy.salt !== null)?.decoy.salt ?? null },
-    matches: async (password) => {
-      const verdicts = await Promise.all(readings.map((reading) => reading.matches(password)))
-      return verdicts.includes(true)
-    },
+    matches,
+    ...digestOfAny(readings, matches),
   }
 }
 

@@ -1,3 +1,4 @@
+import type { Hardening } from './hardening.ts'
 import type { PasswordForm } from './password-forms.ts'
 
 /** What reading a stored hash may need besides the row: the operator's own recipes, and secrets such as a pepper. */
@@ -14,6 +15,8 @@ export interface HashContext {
   readonly memory?: number
   /** The forms of a password that are tried, one after the other; as it was sent alone when absent. */
   readonly forms?: readonly PasswordForm[]
+  /** The keys of hardened hashes, and what new ones cost; absent where the operator has no such key. */
+  readonly hardening?: Hardening
 }
 
 export type Candidates = ReadonlyMap<string, readonly string[]>
@@ -35,4 +38,5 @@ export interface CopiedContext {
   readonly plaintext: boolean
   readonly candidates?: Candidates
   readonly forms?: readonly PasswordForm[]
+  readonly hardening?: Hardening
 }

@@ -1,5 +1,6 @@
 import { affordable, ceilings, ceilingWords } from './ceilings.ts'
-import { bigEndianCrypt64, numberOfCrypt64, sameBytes, selfContained } from './crypt64.ts'
+import { comparedText } from './compared.ts'
+import { bigEndianCrypt64, numberOfCrypt64, selfContained } from './crypt64.ts'
 import { desEncrypt, desKey } from './des.ts'
 import type { Family } from './format.ts'
 import { HashError } from './format.ts'
@@ -33,7 +34,7 @@ export const descrypt: Family = {
       scheme: 'descrypt',
       millis: MILLIS_PER_BLOCK,
       decoy: selfContained(`Ca${DECOY_DIGEST}`),
-      matches: (password) => sameBytes(desCrypt(password, encoded.slice(0, 2)), encoded),
+      ...comparedText(encoded.slice(2), (password) => desCrypt(password, encoded.slice(0, 2)).slice(2)),
     }
   },
 }
@@ -64,8 +65,7 @@ export const bsdiCrypt: Family = {
       scheme: 'bsdi-crypt',
       millis: times * MILLIS_PER_TIME + MILLIS_PER_BLOCK,
       decoy: selfContained(`_${digits}Carr${DECOY_DIGEST}`),
-      matches: (password) =>
-        sameBytes(bigEndianCrypt64(desEncrypt(foldedKey(password), ZEROS, work)), digest),
+      ...comparedText(digest, (password) => bigEndianCrypt64(desEncrypt(foldedKey(password), ZEROS, work))),
     }
   },
 }
@@ -99,7 +99,7 @@ export const bigcrypt: Family = {
       scheme: 'bigcrypt',
       millis: blocks.length * MILLIS_PER_BLOCK,
       decoy: selfContained(`Ca${DECOY_DIGEST.repeat(blocks.length)}`, 'bigcrypt'),
-      matches: (password) => sameBytes(bigCrypt(password, salt), encoded),
+      ...comparedText(encoded.slice(2), (password) => bigCrypt(password, salt).slice(2)),
     }
   },
 }
@@ -131,12 +131,12 @@ export const crypt16: Family = {
       scheme: 'crypt16',
       millis: 2 * MILLIS_PER_BLOCK,
       decoy: selfContained(`Ca${DECOY_DIGEST}${DECOY_DIGEST}`, 'crypt16'),
-      matches: (password) => {
+      ...comparedText(encoded.slice(2), (password) => {
         const digests = CRYPT16_TIMES.map((times, block) =>
           bigEndianCrypt64(desEncrypt(desKey(password.subarray(BLOCK * block)), ZEROS, { salt, times })),
         )
-        return sameBytes(digests.join(''), encoded.slice(2))
-      },
+        return digests.join('')
+      }),
     }
   },
 }

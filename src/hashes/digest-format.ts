@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 import type { StoredHash } from '../domain.ts'
+import { compared } from './compared.ts'
 import { bytesOfBase64, bytesOfHex } from './encodings.ts'
 import type { Family } from './format.ts'
-import { equalBytes, malformed } from './key-derivation.ts'
+import { malformed } from './key-derivation.ts'
 
 /** A digest or two of a password of 4 KiB. */
 const MILLIS = 0.1
@@ -34,10 +35,7 @@ export function digestFormat({ parts, millis = MILLIS, ...format }: Digest): Fam
         scheme: format.name,
         millis,
         decoy: { encoded: format.example, scheme: format.name, salt: null, login: 'carryover', id: '' },
-        matches: (password) => {
-          const made = digestOf(password)
-          return made !== null && equalBytes(made, expected)
-        },
+        ...compared(expected, digestOf),
       }
     },
   }

@@ -1,17 +1,10 @@
 import { createHash, createHmac } from 'node:crypto'
 import type { StoredHash } from '../domain.ts'
 import { ceilingWords } from './ceilings.ts'
+import { comparedAny } from './compared.ts'
 import { bytesOfHex } from './encodings.ts'
 import type { Family, ReadHash } from './format.ts'
-import {
-  decoyKey,
-  decoySalt,
-  equalBytes,
-  keyBytes,
-  malformed,
-  saltBytes,
-  storedAs,
-} from './key-derivation.ts'
+import { decoyKey, decoySalt, keyBytes, malformed, saltBytes, storedAs } from './key-derivation.ts'
 
 /** A digest of a password of 4 KiB, twice. */
 const MILLIS = 0.05
@@ -48,7 +41,7 @@ function read(encoded: string, { scheme }: StoredHash): ReadHash {
     millis: MILLIS,
     decoy: storedAs(`${written}$${decoySalt(key.length)}$${decoyKey(expected.length).toString('hex')}`),
     nulIsData: true,
-    matches: (password) => ways.some((digestOf) => equalBytes(digestOf(password), expected)),
+    ...comparedAny(expected, ways.length, (password) => ways.map((digestOf) => digestOf(password))),
   }
 }
 

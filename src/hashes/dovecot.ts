@@ -1,5 +1,6 @@
 import { hash } from 'node:crypto'
 import { ceilingWords } from './ceilings.ts'
+import { compared } from './compared.ts'
 import { sameBytes, selfContained } from './crypt64.ts'
 import { md4 } from './digests/md4.ts'
 import { md5State } from './digests/md5-state.ts'
@@ -30,7 +31,7 @@ export const plainMd4: Family = {
       scheme: 'plain-md4',
       millis: MILLIS,
       decoy: selfContained(plainMd4.example),
-      matches: (password) => sameBytes(md4(password), digest),
+      ...compared(digest, md4),
     }
   },
 }
@@ -87,7 +88,7 @@ export const digestMd5: Family = {
       scheme: 'digest-md5',
       millis: 0.02,
       decoy: selfContained(digestMd5.example),
-      matches: (password) => sameBytes(hash('md5', Buffer.concat([before, password]), 'buffer'), digest),
+      ...compared(digest, (password) => hash('md5', Buffer.concat([before, password]), 'buffer')),
     }
   },
 }

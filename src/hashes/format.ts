@@ -38,8 +38,24 @@ export interface ReadHash {
    * refuses such a password; nobody can have signed in with one, so none matches.
    */
   readonly nulIsData?: boolean
+  /** What the check compares, for `carryover harden`. Absent: the family does not tell. To be had by `digestIn`. */
+  readonly digest?: PasswordDigest
   /** `password` is UTF-8, at most 4 KiB. To be called by `matchesPassword`, which knows what a NUL means. */
   matches(password: Uint8Array): boolean | Promise<boolean>
+}
+
+/** The bytes that stand for a password in a stored hash. They are all of the string that was made of the password. */
+export interface PasswordDigest {
+  /** Decoded: different writings of one digest are the same bytes. */
+  readonly expected: Uint8Array
+  /** What is compared with `expected`; several where several schemes may be meant, none where no password matches. */
+  of(password: Uint8Array): readonly Uint8Array[] | Promise<readonly Uint8Array[]>
+  /** How many `of` makes at most. */
+  readonly most: number
+  /** The text that stands for `expected`, where it is no writing of these bytes. */
+  readonly written?: string
+  /** The check that does so. One that was put in its place later may read the password in another way. */
+  readonly comparedBy: ReadHash['matches']
 }
 
 /** How stored hashes of one kind are told and read. */

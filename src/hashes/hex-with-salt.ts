@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import { ceilingWords } from './ceilings.ts'
-import { sameBytes, selfContained } from './crypt64.ts'
+import { compared } from './compared.ts'
+import { selfContained } from './crypt64.ts'
 import { bytesOfHex, textOfUtf8 } from './encodings.ts'
 import type { Family } from './format.ts'
 import { HashError } from './format.ts'
@@ -33,8 +34,9 @@ function macos(name: string, digest: 'sha1' | 'sha512', sources: string): Family
         scheme: name,
         millis: MILLIS,
         decoy,
-        matches: (password) =>
-          sameBytes(hash(digest, Buffer.concat([salt, password]), 'buffer'), all.subarray(MACOS_SALT_BYTES)),
+        ...compared(all.subarray(MACOS_SALT_BYTES), (password) =>
+          hash(digest, Buffer.concat([salt, password]), 'buffer'),
+        ),
       }
     },
   }
@@ -56,6 +58,7 @@ export const as400Ssha1: Family = {
   read(encoded, { login }) {
     const [, inline, digits] = AS400_WHOLE.exec(encoded) ?? []
     const digest = bytesOfHex(digits ?? '')
+    if (!digest) throw new HashError('malformed', 'a hash of IBM i has 40 hexadecimal digits')
     const user = (inline ?? login).toUpperCase()
     if (user.length > AS400_LOGIN_CHARACTERS)
       throw new HashError('malformed', `a user profile has at most ${AS400_LOGIN_CHARACTERS} characters`)
@@ -63,12 +66,12 @@ export const as400Ssha1: Family = {
       scheme: 'as400-ssha1',
       millis: MILLIS,
       decoy: AS400_DECOY,
-      matches: (password) => {
+      ...compared(digest, (password) => {
         const text = textOfUtf8(password)
-        if (text === null || !digest) return false
+        if (text === null) return null
         const wide = Buffer.from(user.padEnd(AS400_LOGIN_CHARACTERS) + text, 'utf16le').swap16()
-        return sameBytes(hash('sha1', wide, 'buffer'), digest)
-      },
+        return hash('sha1', wide, 'buffer')
+      }),
     }
   },
 }

@@ -14,7 +14,7 @@ import { contained } from './contained.ts'
 import type { HashContext } from './context.ts'
 import { NO_CONTEXT } from './context.ts'
 import { bigcrypt, bsdiCrypt, crypt16, descrypt } from './des-crypt.ts'
-import { createDetector } from './detect.ts'
+import { createDetector, type Detection } from './detect.ts'
 import { deviceDigests } from './device-digests.ts'
 import { djangoCrypt } from './django-crypt.ts'
 import { djangoSalted } from './django-salted.ts'
@@ -23,6 +23,11 @@ import { firebaseScrypt } from './firebase-scrypt.ts'
 import { firebaseScryptKratos } from './firebase-scrypt-kratos.ts'
 import type { Family, HashFormat, ReadHash } from './format.ts'
 import { HashError } from './format.ts'
+import { HARDENED, hardenedExample, readHardened, schemeInside } from './hardened.ts'
+import { readableBlanks } from './hardened-blank.ts'
+import { type HardenedRow, hardenRow } from './hardened-row.ts'
+import { isHardened } from './hardened-text.ts'
+import type { Hardening } from './hardening.ts'
 import { as400Ssha1, macosSha1, macosSha512 } from './hex-with-salt.ts'
 import { fshp, samsungAndroid, sapH } from './iterated-digests.ts'
 import { juniperIve } from './juniper-ive.ts'
@@ -194,7 +199,19 @@ const byName: ReadonlyMap<string, Family> = new Map(
 
 const detector = createDetector(formats)
 /** What the string alone says of its scheme, without reading it. */
-export const { detect } = detector
+export function detect(encoded: string): Detection {
+  return isHardened(encoded) ? { confidence: 'exact', format: HARDENED } : detector.detect(encoded)
+}
+
+/** Hardens a row, if it is weak and can be. `hardening`: that of the context. */
+export function harden(
+  stored: StoredHash,
+  context: HashContext & { readonly hardening: Hardening },
+  { dry }: { readonly dry: boolean },
+): Promise<HardenedRow> {
+  const read = (legacy: StoredHash) => readHash(legacy, context)
+  return hardenRow(stored, { hardening: context.hardening, read, dry })
+}
 
 /**
  * Reads a stored hash. Throws HashError and nothing else, whatever the row holds, and does no work. The scheme
@@ -210,6 +227,8 @@ export function readHash(stored: StoredHash, context: HashContext = NO_CONTEXT):
 
 function readScheme(stored: StoredHash, context: HashContext): ReadHash {
   const encoded = presentHash(stored.encoded)
+  if (isHardened(encoded))
+    return readHardened(encoded, stored, context, (legacy) => readHash(legacy, context))
   const scheme = stored.scheme?.trim() ?? ''
   if (scheme === '') return readTold(encoded, stored, context)
   const format = formatNamed(scheme)
@@ -231,6 +250,8 @@ function readScheme(stored: StoredHash, context: HashContext): ReadHash {
 
 /** A stored hash of this scheme that nobody knows a password of; of ordinary bcrypt when there is no such scheme. */
 export function exampleStored(scheme: string, context: HashContext = NO_CONTEXT): StoredHash {
+  const inside = schemeInside(scheme)
+  if (inside !== undefined) return hardenedExampleOf(inside, context)
   const format = formatNamed(scheme)
   if (format) return exampleOf(format)
   const named = namedRecipe(scheme)
@@ -279,6 +300,20 @@ function formatNamed(scheme: string): Family | undefined {
 export function formatAround(name: string): HashFormat | undefined {
   const format = formatNamed(name)
   return format === plaintext ? undefined : format
+}
+
+/** Of ordinary bcrypt where there is no key, or the scheme cannot be hardened. */
+function hardenedExampleOf(scheme: string, context: HashContext): StoredHash {
+  const { hardening } = context
+  const stored = exampleStored(scheme, context)
+  try {
+    const read = (legacy: StoredHash) => readHash(legacy, context)
+    const [found] = readableBlanks(stored, read(stored), read)
+    if (hardening && found) return hardenedExample({ ...stored, encoded: found.blank }, hardening)
+  } catch (error) {
+    if (!(error instanceof HashError)) throw error
+  }
+  return detectable(bcrypt.example)
 }
 
 function ownRecipe(scheme: string, { recipes }: HashContext): { name: string; recipe: string } | undefined {

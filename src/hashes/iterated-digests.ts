@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import { affordable, ceilings, ceilingWords, isWithin } from './ceilings.ts'
-import { sameBytes, selfContained } from './crypt64.ts'
+import { compared } from './compared.ts'
+import { selfContained } from './crypt64.ts'
 import { digestChain } from './digest-chain.ts'
 import { bytesOfBase64, bytesOfHex } from './encodings.ts'
 import type { Family } from './format.ts'
@@ -54,7 +55,7 @@ export const sapH: Family = {
       scheme: 'sap-h',
       millis: rounds * MILLIS_PER_ROUND[digest],
       decoy: selfContained(prefix + Buffer.alloc(body.length, 'Z').toString('base64')),
-      matches: (password) => sameBytes(sapDigest(digest, password, salt, rounds), expected),
+      ...compared(expected, (password) => sapDigest(digest, password, salt, rounds)),
     }
   },
 }
@@ -100,8 +101,9 @@ export const fshp: Family = {
       millis: rounds * MILLIS_PER_ROUND[digest],
       decoy: selfContained(prefix + Buffer.alloc(body.length, 'Z').toString('base64')),
       nulIsData: true,
-      matches: (password) =>
-        sameBytes(iterated(digest, Buffer.concat([salt, password]), rounds), body.subarray(saltBytes)),
+      ...compared(body.subarray(saltBytes), (password) =>
+        iterated(digest, Buffer.concat([salt, password]), rounds),
+      ),
     }
   },
 }
@@ -122,6 +124,8 @@ export const samsungAndroid: Family = {
   read(encoded, stored) {
     const [, digits, inline] = SAMSUNG_WHOLE.exec(encoded) ?? []
     const expected = bytesOfHex(digits ?? '')
+    if (expected === null)
+      throw new HashError('malformed', 'a samsung-android hash has 40 hexadecimal digits')
     const salt = Buffer.from(inline ?? stored.salt ?? '')
     if (!isWithin(salt.length, ceilings.digest.saltBytes))
       throw new HashError('bad-salt', `the salt has 1 to ${ceilings.digest.saltBytes.most} bytes`)
@@ -129,12 +133,12 @@ export const samsungAndroid: Family = {
       scheme: 'samsung-android',
       millis: SAMSUNG_ROUNDS * MILLIS_PER_ROUND.sha1,
       decoy: selfContained(SAMSUNG_DECOY, 'samsung-android'),
-      matches: (password) => {
+      ...compared(expected, (password) => {
         let made = Buffer.alloc(0)
         for (let round = 0; round < SAMSUNG_ROUNDS; round += 1)
           made = hash('sha1', Buffer.concat([made, Buffer.from(String(round)), password, salt]), 'buffer')
-        return expected !== null && sameBytes(made, expected)
-      },
+        return made
+      }),
     }
   },
 }

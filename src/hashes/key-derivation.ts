@@ -1,6 +1,7 @@
-import { pbkdf2Sync, scryptSync, timingSafeEqual } from 'node:crypto'
+import { pbkdf2Sync, scryptSync } from 'node:crypto'
 import type { StoredHash } from '../domain.ts'
 import { affordable, type Bounds, ceilings, isWithin } from './ceilings.ts'
+import { compared } from './compared.ts'
 import type { ReadHash } from './format.ts'
 import { HashError } from './format.ts'
 
@@ -145,10 +146,10 @@ export function derivedKeyHash(hash: DerivedKeyHash): ReadHash {
     ...(derivation.memory !== undefined && { memory: derivation.memory }),
     decoy: storedAs(written(decoySalt(salt.length), decoyKey(key.length)), scheme),
     nulIsData,
-    matches: (password) => {
+    ...compared(key, (password) => {
       const derived = derivation.derive(prepared ? prepared(password) : password, salt)
-      return equalBytes(finished ? finished(derived) : derived, key)
-    },
+      return finished ? finished(derived) : derived
+    }),
   }
 }
 
@@ -164,8 +165,4 @@ export function decoyKey(length: number): Buffer {
 
 export function storedAs(encoded: string, scheme: string | null = null, login = ''): StoredHash {
   return { encoded, scheme, salt: null, login, id: '' }
-}
-
-export function equalBytes(made: Uint8Array, expected: Uint8Array): boolean {
-  return made.length === expected.length && timingSafeEqual(made, expected)
 }

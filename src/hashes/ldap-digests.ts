@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import { ceilings, ceilingWords, isWithin } from './ceilings.ts'
-import { sameBytes, selfContained } from './crypt64.ts'
+import { compared } from './compared.ts'
+import { selfContained } from './crypt64.ts'
 import { bytesOfBase64, bytesOfHex } from './encodings.ts'
 import type { Family } from './format.ts'
 import { HashError } from './format.ts'
@@ -67,7 +68,7 @@ function unsalted({ algorithm, bytes, names }: Digest): Family {
         millis: MILLIS,
         decoy,
         nulIsData: true,
-        matches: (password) => sameBytes(hash(algorithm, password, 'buffer'), digest),
+        ...compared(digest, (password) => hash(algorithm, password, 'buffer')),
       }
     },
   }
@@ -102,7 +103,7 @@ function salted({ algorithm, bytes }: Digest): Family {
         millis: MILLIS,
         decoy,
         nulIsData: true,
-        matches: (password) => sameBytes(hash(algorithm, Buffer.concat([password, salt]), 'buffer'), digest),
+        ...compared(digest, (password) => hash(algorithm, Buffer.concat([password, salt]), 'buffer')),
       }
     },
   }

@@ -1,9 +1,10 @@
 import { ceilingWords } from './ceilings.ts'
 import { inCodePage } from './code-pages.ts'
+import { compared } from './compared.ts'
 import { desEncrypt, desKeyOfSeven } from './des.ts'
 import { bytesOfHex, textOfUtf8 } from './encodings.ts'
 import type { Family, ReadHash } from './format.ts'
-import { decoyKey, equalBytes, keyBytes, storedAs } from './key-derivation.ts'
+import { decoyKey, keyBytes, storedAs } from './key-derivation.ts'
 
 const HALF_BYTES = 7
 const MAX_CHARACTERS = 2 * HALF_BYTES
@@ -37,11 +38,11 @@ function readHalves(name: string, bytes: number, encoded: string): ReadHash {
     scheme: name,
     millis: MILLIS,
     decoy: storedAs(decoyKey(bytes).toString('hex'), name),
-    matches: (password) => {
+    ...compared(expected, (password) => {
       const text = textOfUtf8(password)
       const characters = text === null ? null : inCodePage(Buffer.from(text.toUpperCase()), CODE_PAGE)
-      return characters !== null && equalBytes(digestOf(characters).subarray(0, bytes), expected)
-    },
+      return characters && digestOf(characters).subarray(0, bytes)
+    }),
   }
 }
 

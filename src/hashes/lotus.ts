@@ -1,15 +1,9 @@
 import { ceilingWords } from './ceilings.ts'
+import { compared } from './compared.ts'
 import { bytesOfHex } from './encodings.ts'
+import { equalBytes } from './equal-bytes.ts'
 import type { Family } from './format.ts'
-import {
-  boundedBytes,
-  decoyKey,
-  equalBytes,
-  keyBytes,
-  malformed,
-  pbkdf2,
-  storedAs,
-} from './key-derivation.ts'
+import { boundedBytes, decoyKey, keyBytes, malformed, pbkdf2, storedAs } from './key-derivation.ts'
 
 /** The substitution box of Lotus Notes, used as MD2 uses its own. */
 const BOX = Buffer.from(
@@ -47,7 +41,7 @@ export const lotus5: Family = {
       scheme: lotus5.name,
       millis: MILLIS,
       decoy: storedAs(decoyKey(BLOCK).toString('hex'), lotus5.name),
-      matches: (password) => equalBytes(dominoDigest(password), expected),
+      ...compared(expected, dominoDigest),
     }
   },
 }

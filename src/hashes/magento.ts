@@ -3,8 +3,9 @@ import type { StoredHash } from '../domain.ts'
 import { sodiumPwhash } from './argon2.ts'
 import { affordable, ceilings, ceilingWords } from './ceilings.ts'
 import { bytesOfHex } from './encodings.ts'
+import { equalBytes } from './equal-bytes.ts'
 import type { Family, ReadHash } from './format.ts'
-import { decoyKey, equalBytes, malformed, saltBytes, wholeNumber } from './key-derivation.ts'
+import { decoyKey, malformed, saltBytes, wholeNumber } from './key-derivation.ts'
 
 const MD5_BYTES = 16
 const SHA256_BYTES = 32
@@ -54,6 +55,7 @@ function read(encoded: string, stored: StoredHash): ReadHash {
   }
   const millis = layers.reduce((sum, layer) => sum + layer.millis, 0)
   const memory = Math.max(...layers.map((layer) => layer.memory))
+  const matches = async (password: Uint8Array) => equalBytes(await applied(layers, password), expected)
   return {
     scheme: magento.name,
     millis: affordable(millis, ceilings.check.millis, 'the milliseconds of all versions'),
@@ -66,7 +68,13 @@ function read(encoded: string, stored: StoredHash): ReadHash {
     },
     ...(memory > 0 && { memory, native: 'argon2' as const }),
     nulIsData: true,
-    matches: async (password) => equalBytes(await applied(layers, password), expected),
+    matches,
+    digest: {
+      expected,
+      of: async (password) => [await applied(layers, password)],
+      most: 1,
+      comparedBy: matches,
+    },
   }
 }
 

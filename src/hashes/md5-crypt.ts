@@ -1,7 +1,8 @@
 import { hash } from 'node:crypto'
 import { ceilingWords } from './ceilings.ts'
+import { comparedText } from './compared.ts'
 import { cryptRounds, repeatedTo } from './crypt-rounds.ts'
-import { crypt64, sameBytes, selfContained } from './crypt64.ts'
+import { crypt64, selfContained } from './crypt64.ts'
 import type { Family } from './format.ts'
 import { HashError } from './format.ts'
 
@@ -38,8 +39,7 @@ function md5Crypt(name: string, magic: '$1$' | '$apr1$'): Family {
         scheme: name,
         millis: MILLIS,
         decoy,
-        matches: (password) =>
-          sameBytes(md5CryptDigest(password, Buffer.from(salt, 'latin1'), magic), digest),
+        ...comparedText(digest, (password) => md5CryptDigest(password, Buffer.from(salt, 'latin1'), magic)),
       }
     },
   }

@@ -1,11 +1,12 @@
 import type { StoredHash } from '../domain.ts'
 import { ceilingWords } from './ceilings.ts'
+import { compared } from './compared.ts'
 import { md4 } from './digests/md4.ts'
 import { bytesOfHex, textOfUtf8 } from './encodings.ts'
 import type { Family, ReadHash } from './format.ts'
 import { HashError } from './format.ts'
 import type { Derivation } from './key-derivation.ts'
-import { decoyKey, equalBytes, keyBytes, malformed, pbkdf2, wholeNumber } from './key-derivation.ts'
+import { decoyKey, keyBytes, malformed, pbkdf2, wholeNumber } from './key-derivation.ts'
 
 const DIGEST_BYTES = 16
 /** Two MD4, of 8 KiB and of a few bytes. */
@@ -78,11 +79,11 @@ function readCached(
       login: 'carryover',
       id: '',
     },
-    matches: (password) => {
+    ...compared(expected, (password) => {
       const text = textOfUtf8(password)
-      if (text === null) return false
+      if (text === null) return null
       const first = md4(Buffer.concat([md4(Buffer.from(text, 'utf16le')), salt]))
-      return equalBytes(stretched ? stretched.derive(first, salt) : first, expected)
-    },
+      return stretched ? stretched.derive(first, salt) : first
+    }),
   }
 }

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 import { ceilingWords } from './ceilings.ts'
+import { compared, keepingMore } from './compared.ts'
 import { bytesOfHex, textOfUtf8 } from './encodings.ts'
 import type { Family, ReadHash } from './format.ts'
-import { decoyKey, decoySalt, equalBytes, malformed, storedAs } from './key-derivation.ts'
+import { decoyKey, decoySalt, malformed, storedAs } from './key-derivation.ts'
 
 const SALT_BYTES = 4
 const SHA1_BYTES = 20
@@ -33,17 +34,18 @@ function read(encoded: string): ReadHash {
   const twice = version === '0100' && digests.length === 2 * SHA1_BYTES
   const expected = twice ? digests.subarray(SHA1_BYTES) : digests
   const digest = version === '0200' ? 'sha512' : 'sha1'
-  return {
+  const read: ReadHash = {
     scheme: mssql.name,
     millis: MILLIS,
     decoy: storedAs(
       `0x${version}${decoySalt(SALT_BYTES).toString('hex')}${decoyKey(digests.length).toString('hex')}`,
     ),
-    matches: (password) => {
+    ...compared(expected, (password) => {
       const text = textOfUtf8(password)
-      if (text === null) return false
+      if (text === null) return null
       const counted = Buffer.from(twice ? text.toUpperCase() : text, 'utf16le')
-      return equalBytes(createHash(digest).update(counted).update(salt).digest(), expected)
-    },
+      return createHash(digest).update(counted).update(salt).digest()
+    }),
   }
+  return twice ? keepingMore(read) : read
 }

@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto'
 import { affordable, ceilings, ceilingWords, isWithin } from './ceilings.ts'
+import { compared } from './compared.ts'
 import { cryptRounds } from './crypt-rounds.ts'
 import { bytesOfHex } from './encodings.ts'
 import type { Family, ReadHash } from './format.ts'
-import { decoySalt, equalBytes, malformed, storedAs } from './key-derivation.ts'
+import { decoySalt, malformed, storedAs } from './key-derivation.ts'
 
 const SALT_BYTES = 20
 /** The number is of thousands of rounds, in hexadecimal: three digits, of which the default uses one. */
@@ -38,10 +39,12 @@ function read(encoded: string): ReadHash {
     scheme: mysqlCachingSha2.name,
     millis: rounds * MILLIS_PER_ROUND,
     decoy: storedAs(`$A$${units}$${decoySalt(SALT_BYTES)}${'Z'.repeat(DIGEST_CHARACTERS - 1)}.`),
-    matches: (password) =>
+    ...compared(digest, (password) =>
       // Quadratic in the length, so longer ones are a mismatch: the server would not have taken them.
-      isWithin(password.length, ceilings.cachingSha2.passwordBytes) &&
-      equalBytes(Buffer.from(crypt64(sha256Crypt(password, salt, rounds))), digest),
+      isWithin(password.length, ceilings.cachingSha2.passwordBytes)
+        ? Buffer.from(crypt64(sha256Crypt(password, salt, rounds)))
+        : null,
+    ),
   }
 }
 

@@ -1,7 +1,8 @@
 import { ceilingWords } from './ceilings.ts'
+import { compared } from './compared.ts'
 import { bytesOfHex } from './encodings.ts'
 import type { Family, ReadHash } from './format.ts'
-import { decoyKey, equalBytes, keyBytes, storedAs } from './key-derivation.ts'
+import { decoyKey, keyBytes, storedAs } from './key-derivation.ts'
 
 const DIGEST_BYTES = 8
 /** Some arithmetic for each of 4,096 bytes. */
@@ -25,7 +26,7 @@ function read(encoded: string): ReadHash {
     scheme: mysql323.name,
     millis: MILLIS,
     decoy: storedAs(decoyKey(DIGEST_BYTES).toString('hex'), mysql323.name),
-    matches: (password) => equalBytes(digestOf(password), expected),
+    ...compared(expected, digestOf),
   }
 }
 

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 import { ceilingWords } from './ceilings.ts'
+import { compared } from './compared.ts'
 import { bytesOfHex } from './encodings.ts'
 import type { Family, ReadHash } from './format.ts'
-import { decoyKey, equalBytes, keyBytes, storedAs } from './key-derivation.ts'
+import { decoyKey, keyBytes, storedAs } from './key-derivation.ts'
 
 const SHA1_BYTES = 20
 /** Two digests, one of them of a password of 4 KiB. */
@@ -26,9 +27,9 @@ function read(encoded: string): ReadHash {
     scheme: mysql41.name,
     millis: MILLIS,
     decoy: storedAs(`*${decoyKey(SHA1_BYTES).toString('hex').toUpperCase()}`),
-    matches: (password) => {
+    ...compared(expected, (password) => {
       const once = createHash('sha1').update(password).digest()
-      return equalBytes(createHash('sha1').update(once).digest(), expected)
-    },
+      return createHash('sha1').update(once).digest()
+    }),
   }
 }

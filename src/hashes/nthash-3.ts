@@ -1,5 +1,6 @@
 import { ceilingWords } from './ceilings.ts'
-import { sameBytes, selfContained } from './crypt64.ts'
+import { comparedAny } from './compared.ts'
+import { selfContained } from './crypt64.ts'
 import { md4 } from './digests/md4.ts'
 import { bytesOfHex, textOfUtf8 } from './encodings.ts'
 import type { Family } from './format.ts'
@@ -23,7 +24,7 @@ export const nthash3: Family = {
       scheme: 'nthash-3',
       millis: MILLIS,
       decoy: selfContained(DECOY),
-      matches: (password) => wideForms(password).some((wide) => sameBytes(md4(wide), digest)),
+      ...comparedAny(digest, 2, (password) => wideForms(password).map(md4)),
     }
   },
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { StoredHash } from '../domain.ts'
 import { ceilingWords } from './ceilings.ts'
+import { compared, keepingMore } from './compared.ts'
 import { desCbcLast } from './des.ts'
 import { bytesOfHex, textOfUtf8 } from './encodings.ts'
 import type { Family, ReadHash } from './format.ts'
@@ -9,7 +10,6 @@ import {
   decoyKey,
   decoySalt,
   derivedKeyHash,
-  equalBytes,
   keyBytes,
   malformed,
   pbkdf2,
@@ -46,10 +46,10 @@ function readOracle10(encoded: string, { login }: StoredHash): ReadHash {
     scheme: oracle10.name,
     millis: DES_MILLIS,
     decoy: storedAs(decoyKey(DES_BLOCK).toString('hex').toUpperCase(), oracle10.name, 'carryover'),
-    matches: (password) => {
+    ...compared(expected, (password) => {
       const text = textOfUtf8(password)
-      return text !== null && equalBytes(oracle10Digest(`${login}${text}`), expected)
-    },
+      return text === null ? null : oracle10Digest(`${login}${text}`)
+    }),
   }
 }
 
@@ -78,7 +78,8 @@ export const oracle11: Family = {
     const bytes = bytesOfHex(S_VERIFIER.exec(encoded)?.[1] ?? '')
     if (bytes?.length !== SHA1_BYTES + S_SALT_BYTES)
       throw malformed('an S: hash of Oracle has 60 hexadecimal digits')
-    return readSha1(oracle11.name, bytes.subarray(0, SHA1_BYTES), bytes.subarray(SHA1_BYTES), null)
+    const read = readSha1(oracle11.name, bytes.subarray(0, SHA1_BYTES), bytes.subarray(SHA1_BYTES), null)
+    return hasSeveral(encoded) ? keepingMore(read) : read
   },
 }
 
@@ -108,8 +109,13 @@ function readSha1(name: string, expected: Buffer, salt: Buffer, named: string | 
     scheme: name,
     millis: DIGEST_MILLIS,
     decoy: storedAs(named === null ? `S:${key}${decoySalted}` : `${key}:${decoySalted}`, named),
-    matches: (password) => equalBytes(createHash('sha1').update(password).update(salt).digest(), expected),
+    ...compared(expected, (password) => createHash('sha1').update(password).update(salt).digest()),
   }
+}
+
+/** Each verifier is made of the password. */
+function hasSeveral(encoded: string): boolean {
+  return encoded.indexOf(':') !== encoded.lastIndexOf(':')
 }
 
 const T_KEY_BYTES = 64
@@ -132,7 +138,7 @@ export const oracle12: Family = {
     if (bytes?.length !== T_KEY_BYTES + T_SALT_BYTES)
       throw malformed('a T: hash of Oracle has 160 hexadecimal digits')
     const own = bytes.subarray(T_KEY_BYTES)
-    return derivedKeyHash({
+    const read = derivedKeyHash({
       nulIsData: false,
       scheme: oracle12.name,
       derivation: pbkdf2('sha512', T_ITERATIONS, T_KEY_BYTES),
@@ -144,5 +150,6 @@ export const oracle12: Family = {
           .toUpperCase()}`,
       finished: (derived) => createHash('sha512').update(derived).update(own).digest(),
     })
+    return hasSeveral(encoded) ? keepingMore(read) : read
   },
 }

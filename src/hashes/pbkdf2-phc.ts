@@ -1,4 +1,5 @@
 import { affordable, ceilings, ceilingWords } from './ceilings.ts'
+import { comparedAny } from './compared.ts'
 import { bytesOfBase64, unpadded } from './encodings.ts'
 import type { Family, ReadHash } from './format.ts'
 import type { DerivationDigest } from './key-derivation.ts'
@@ -7,7 +8,6 @@ import {
   decoyKey,
   decoySalt,
   derivationDigests,
-  equalBytes,
   malformed,
   pbkdf2,
   saltBytes,
@@ -59,7 +59,9 @@ function read(encoded: string): ReadHash {
       `$pbkdf2${named}$i=${iterations},l=${length}$${base64(decoySalt(salted.length))}$${base64(decoyKey(length))}`,
     ),
     nulIsData: true,
-    matches: (password) => derivations.some(({ derive }) => equalBytes(derive(password, salted), expected)),
+    ...comparedAny(expected, derivations.length, (password) =>
+      derivations.map(({ derive }) => derive(password, salted)),
+    ),
   }
 }
 

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import { affordable, type Bounds, ceilings, ceilingWords, isWithin } from './ceilings.ts'
-import { CRYPT64, crypt64, sameBytes, selfContained } from './crypt64.ts'
+import { comparedText } from './compared.ts'
+import { CRYPT64, crypt64, selfContained } from './crypt64.ts'
 import { digestChain } from './digest-chain.ts'
 import { textOfUtf8 } from './encodings.ts'
 import type { Family, ReadHash } from './format.ts'
@@ -96,14 +97,14 @@ function readPortable(encoded: string, { name, scheme, digest, prefix, prepare }
     millis: rounds * MILLIS_PER_ROUND[digest],
     decoy: selfContained(prefix + decoyOf(start, digest), scheme),
     nulIsData: true,
-    matches: (password) => {
+    ...comparedText(digits, (password) => {
       // PasswordHash.php and Drupal refuse longer ones since CVE-2014-9034 and CVE-2014-9016.
-      if (!isWithin(password.length, ceilings.phpass.passwordBytes)) return false
+      if (!isWithin(password.length, ceilings.phpass.passwordBytes)) return null
       const prepared = prepare ? prepare(password) : password
-      if (prepared === null) return false
+      if (prepared === null) return null
       const made = crypt64(stretched(prepared, Buffer.from(salt, 'latin1'), { digest, rounds }))
-      return sameBytes(made.slice(0, digits.length), digits)
-    },
+      return made.slice(0, digits.length)
+    }),
   }
 }
 

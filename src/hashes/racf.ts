@@ -2,7 +2,8 @@ import { ceilingWords } from './ceilings.ts'
 import { desEncrypt } from './des.ts'
 import { digestFormat, hex } from './digest-format.ts'
 import { textOfUtf8 } from './encodings.ts'
-import { equalBytes, malformed } from './key-derivation.ts'
+import { equalBytes } from './equal-bytes.ts'
+import { malformed } from './key-derivation.ts'
 
 /** The characters that RACF takes, as EBCDIC. */
 const EBCDIC: ReadonlyMap<string, number> = new Map([

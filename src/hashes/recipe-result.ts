@@ -1,4 +1,3 @@
-import { timingSafeEqual } from 'node:crypto'
 import { bytesOfBase64, bytesOfHex, unpadded } from './encodings.ts'
 import { HashError } from './format.ts'
 import type { Form } from './recipe-functions.ts'
@@ -39,9 +38,4 @@ export function comparable(made: Buffer | string, form: ResultForm): Buffer {
   if (form === 'raw') return Buffer.from(made)
   const text = made.toString()
   return Buffer.from(form === 'hex' ? text.toLowerCase() : unpadded(text))
-}
-
-/** In a time that does not depend on where they differ. */
-export function equal(made: Buffer, expected: Buffer): boolean {
-  return made.length === expected.length && timingSafeEqual(made, expected)
 }

@@ -1,4 +1,5 @@
 import type { StoredHash } from '../domain.ts'
+import { compared } from './compared.ts'
 import type { HashContext } from './context.ts'
 import { NO_CONTEXT } from './context.ts'
 import type { ReadHash } from './format.ts'
@@ -11,7 +12,7 @@ import { decoyOf } from './recipe-decoy.ts'
 import { digests } from './recipe-functions.ts'
 import { fixedInputs, NOTHING } from './recipe-inputs.ts'
 import { parseRecipe } from './recipe-parser.ts'
-import { comparable, equal, expectedBytes } from './recipe-result.ts'
+import { comparable, expectedBytes } from './recipe-result.ts'
 
 /** Recipes come from rows; a store has a handful. */
 const KEPT_RECIPES = 256
@@ -52,10 +53,10 @@ export function readRecipe(
     ...(recipe.memory > 0 && { memory: recipe.memory }),
     decoy: decoyOf(recipe),
     nulIsData: true,
-    matches: (password) => {
+    ...compared(expected, (password) => {
       const result = made(password)
-      return result !== null && equal(comparable(result, form), expected)
-    },
+      return result && comparable(result, form)
+    }),
   }
 }
 

@@ -1,8 +1,9 @@
 import { createHash } from 'node:crypto'
 import { ceilingWords } from './ceilings.ts'
+import { compared } from './compared.ts'
 import { bytesOfHex, textOfUtf8 } from './encodings.ts'
 import type { Family } from './format.ts'
-import { decoyKey, equalBytes, keyBytes, malformed, storedAs } from './key-derivation.ts'
+import { decoyKey, keyBytes, malformed, storedAs } from './key-derivation.ts'
 
 /** Two digests. */
 const MILLIS = 0.1
@@ -47,11 +48,12 @@ export const sapB: Family = {
       scheme: sapB.name,
       millis: MILLIS,
       decoy: storedAs(`CARRYOVER$${decoyKey(8).toString('hex').toUpperCase()}`, sapB.name),
-      matches: (password) => {
+      ...compared(expected, (password) => {
         const text = textOfUtf8(password)
-        if (text === null) return false
-        return equalBytes(bcode(sapCoded(text.toUpperCase().slice(0, B_PASSWORD_CHARACTERS)), user), expected)
-      },
+        return text === null
+          ? null
+          : bcode(sapCoded(text.toUpperCase().slice(0, B_PASSWORD_CHARACTERS)), user)
+      }),
     }
   },
 }
@@ -73,7 +75,7 @@ export const sapG: Family = {
       scheme: sapG.name,
       millis: MILLIS,
       decoy: storedAs(`CARRYOVER$${decoyKey(20).toString('hex').toUpperCase()}`, sapG.name),
-      matches: (password) => equalBytes(passcode(password, user), expected),
+      ...compared(expected, (password) => passcode(password, user)),
     }
   },
 }

@@ -1,4 +1,5 @@
 import { createHash, createHmac } from 'node:crypto'
+import { keepingMore } from './compared.ts'
 import { textOfUtf8 } from './encodings.ts'
 import type { ReadHash } from './format.ts'
 import type { DerivedKeyHash } from './key-derivation.ts'
@@ -25,7 +26,7 @@ export interface ScramHash extends Omit<DerivedKeyHash, 'derivation' | 'finished
 export function scramHash({ digest, iterations, keeps, ...hash }: ScramHash): ReadHash {
   const count =
     typeof iterations === 'number' ? iterations : wholeNumber(iterations, 'the number of iterations')
-  return derivedKeyHash({
+  const read = derivedKeyHash({
     prepared: preparedBytes,
     ...hash,
     derivation: pbkdf2(digest, count, derivationDigests[digest].bytes),
@@ -34,6 +35,8 @@ export function scramHash({ digest, iterations, keeps, ...hash }: ScramHash): Re
       return Buffer.concat(keeps.map((name) => keys[name]))
     },
   })
+  // Beside the key that is compared stands, as a rule, another one.
+  return keepingMore(read)
 }
 
 function scramKeys(saltedPassword: Buffer, digest: ScramDigest): ScramKeys {

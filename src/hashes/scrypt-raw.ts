@@ -1,10 +1,11 @@
 import type { StoredHash } from '../domain.ts'
 import { ceilingWords } from './ceilings.ts'
 import { bytesOfHex, bytesOfPaddedBase64 } from './encodings.ts'
+import { equalBytes } from './equal-bytes.ts'
 import type { Family, ReadHash } from './format.ts'
 import { HashError } from './format.ts'
 import type { Derivation } from './key-derivation.ts'
-import { decoyKey, equalBytes, malformed, saltBytes, scrypt, storedAs } from './key-derivation.ts'
+import { decoyKey, malformed, saltBytes, scrypt, storedAs } from './key-derivation.ts'
 
 /**
  * The string names no parameters; the length of the key tells whose defaults they are. 64 bytes: Node.js, or Better

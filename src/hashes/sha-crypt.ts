@@ -1,7 +1,8 @@
 import { hash } from 'node:crypto'
 import { affordable, ceilings, ceilingWords, isWithin } from './ceilings.ts'
+import { comparedText } from './compared.ts'
 import { cryptRounds, repeatedTo } from './crypt-rounds.ts'
-import { crypt64, sameBytes, selfContained } from './crypt64.ts'
+import { crypt64, selfContained } from './crypt64.ts'
 import type { Family, ReadHash } from './format.ts'
 import { HashError } from './format.ts'
 
@@ -87,9 +88,11 @@ function shaCrypt(variant: Variant): Family {
         scheme: name,
         millis: rounds * variant.millisPerRound,
         decoy: decoy(digits === undefined ? '' : `rounds=${rounds}$`),
-        matches: (password) =>
-          isWithin(password.length, PASSWORD_BYTES) &&
-          sameBytes(digestOf(variant, password, Buffer.from(salt, 'latin1'), rounds), digest),
+        ...comparedText(digest, (password) =>
+          isWithin(password.length, PASSWORD_BYTES)
+            ? digestOf(variant, password, Buffer.from(salt, 'latin1'), rounds)
+            : null,
+        ),
       } satisfies ReadHash
     },
   }

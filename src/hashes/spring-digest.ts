@@ -1,9 +1,10 @@
 import { createHash } from 'node:crypto'
 import { ceilingWords } from './ceilings.ts'
+import { comparedAny } from './compared.ts'
 import { md4 } from './digests/md4.ts'
 import { bytesOfHex, bytesOfPaddedBase64 } from './encodings.ts'
 import type { Family, ReadHash } from './format.ts'
-import { decoyKey, decoySalt, equalBytes, malformed, storedAs } from './key-derivation.ts'
+import { decoyKey, decoySalt, malformed, storedAs } from './key-derivation.ts'
 
 type DigestOf = (message: Buffer) => Buffer
 
@@ -49,10 +50,10 @@ function read(encoded: string): ReadHash {
     millis: MILLIS,
     decoy: storedAs(`${constantSalt(salt)}${decoyKey(expected.length).toString('hex')}`, springDigest.name),
     nulIsData: true,
-    matches: (password) => {
+    ...comparedAny(expected, digests.length, (password) => {
       const message = Buffer.concat([password, suffix])
-      return digests.some((digestOf) => equalBytes(digestOf(message), expected))
-    },
+      return digests.map((digestOf) => digestOf(message))
+    }),
   }
 }
 

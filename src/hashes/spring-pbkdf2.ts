@@ -1,8 +1,9 @@
 import { ceilingWords } from './ceilings.ts'
+import { comparedAny } from './compared.ts'
 import { bytesOfHex, bytesOfPaddedBase64 } from './encodings.ts'
 import type { Family, ReadHash } from './format.ts'
 import type { Derivation } from './key-derivation.ts'
-import { decoyKey, equalBytes, malformed, pbkdf2, storedAs } from './key-derivation.ts'
+import { decoyKey, malformed, pbkdf2, storedAs } from './key-derivation.ts'
 
 interface Release {
   readonly saltBytes: number
@@ -51,6 +52,8 @@ function read(encoded: string): ReadHash {
     millis: release.ways.reduce((sum, { millis }) => sum + millis, 0),
     decoy: storedAs(decoyKey(bytes.length).toString('hex'), springPbkdf2.name),
     nulIsData: true,
-    matches: (password) => release.ways.some(({ derive }) => equalBytes(derive(password, salt), key)),
+    ...comparedAny(key, release.ways.length, (password) =>
+      release.ways.map(({ derive }) => derive(password, salt)),
+    ),
   }
 }

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import { affordable, ceilings, ceilingWords } from './ceilings.ts'
-import { crypt64, sameBytes, selfContained } from './crypt64.ts'
+import { comparedText } from './compared.ts'
+import { crypt64, selfContained } from './crypt64.ts'
 import type { Family } from './format.ts'
 import { HashError } from './format.ts'
 
@@ -73,7 +74,7 @@ export const sunmd5: Family = {
       decoy: selfContained(
         `$md5${digits === undefined ? '' : `,rounds=${digits}`}$Carryove$$${DECOY_DIGEST}`,
       ),
-      matches: (password) => sameBytes(digestOf(password, setting, LEAST_ROUNDS + more), digest),
+      ...comparedText(digest, (password) => digestOf(password, setting, LEAST_ROUNDS + more)),
     }
   },
 }

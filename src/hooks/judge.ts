@@ -1,4 +1,5 @@
 import type { Asker, Attempt, LegacyUser, StoredHash, Verdict } from '../domain.ts'
+import { Failure } from '../errors.ts'
 import type { Classified } from '../hashes/classify.ts'
 import { lookupName, usablePassword } from '../input.ts'
 import type { Decoys } from './decoy.ts'
@@ -111,6 +112,8 @@ async function examine(
   if (isOver(user, deps)) return { kind: 'migrated' }
   if (!classified.usable) {
     deps.notice({ unusable: classified, userId: user.id })
+    // A key that is not there is an outage of ours, and says nothing of the password.
+    if (classified.defect === 'missing-secret') throw new Failure('unavailable', { detail: 'hardening-key' })
     return { kind: 'unusable-hash', defect: classified.defect }
   }
   deps.decoys.learn(classified.read)

@@ -1,9 +1,10 @@
 import { open } from 'node:fs/promises'
-import type { EncodePlan, Piece, RowEncoder, Tally } from '../db/encode.ts'
+import type { CopyRow, EncodePlan, Piece, RowEncoder, Tally } from '../db/encode.ts'
 import type { StoredHash } from '../domain.ts'
+import type { HardenedRow } from '../hashes/hardened-row.ts'
 import { readLines } from './lines.ts'
 import type { RefusedLine } from './refusals.ts'
-import { type Classified, rowReader } from './row.ts'
+import { type Classified, hashOf, rowReader } from './row.ts'
 import { createSeen } from './seen.ts'
 import { type FileOptions, shapeOf } from './shape.ts'
 
@@ -29,6 +30,8 @@ export interface EncodeDeps {
   /** What a stored hash counts as. Never throws. */
   classify(stored: StoredHash): Classified
   encoder(plan: EncodePlan): RowEncoder
+  /** What is stored in place of weak hashes, for rows in their order; as they are when absent. */
+  harden?(rows: readonly StoredHash[]): Promise<readonly HardenedRow[]>
 }
 
 /** Shorter rows than this are rare; more of them make the filter of known ids less sharp, not wrong. */
@@ -49,6 +52,15 @@ export async function* encodeFile(
       remember: seen.remember,
     })
     const encoder = deps.encoder(plan)
+    const waiting: CopyRow[] = []
+    const add = (row: CopyRow) => {
+      // The reader fills the same row again.
+      if (deps.harden) waiting.push({ ...row })
+      else encoder.add(row)
+    }
+    const addWaiting = async () => {
+      for (const row of await hardened(waiting.splice(0), deps)) encoder.add(row)
+    }
     let rows = 0
     let bytes = 0
     let refused: Batch['refused'][number][] = []
@@ -56,7 +68,7 @@ export async function* encodeFile(
       record: (cells, line, raw) => {
         rows++
         const refusal = reader.read(cells, line, raw)
-        if (refusal === null) encoder.add(reader.row)
+        if (refusal === null) add(reader.row)
         else refused.push({ refusal: { line, ...refusal }, raw: raw() })
       },
       broken: (rule, line, raw, field) => {
@@ -71,13 +83,25 @@ export async function* encodeFile(
     }
     for await (const lines of readLines(file)) {
       records.take(lines)
+      await addWaiting()
       bytes = lines.bytes
       const made = batch(null)
       if (made.pieces.length > 0 || made.refused.length > 0) yield made
     }
     records.end()
+    await addWaiting()
     yield batch(encoder.tally())
   } finally {
     await file.close()
   }
+}
+
+async function hardened(rows: readonly CopyRow[], { harden }: EncodeDeps): Promise<readonly CopyRow[]> {
+  if (!harden || rows.length === 0) return rows
+  const made = await harden(rows.map(hashOf))
+  return rows.map((row, at) => {
+    const result = made[at]
+    if (result === undefined || !('encoded' in result)) return row
+    return { ...row, passwordHash: result.encoded, scheme: result.scheme }
+  })
 }

@@ -24,6 +24,12 @@ export interface RowReader {
   readonly row: CopyRow
 }
 
+/** The stored hash of a row. */
+export function hashOf(row: CopyRow): StoredHash {
+  const { passwordHash, hashScheme, salt, login, id, cohort } = row
+  return { encoded: passwordHash, scheme: hashScheme, salt, login, id, cohort }
+}
+
 /** Bytes of UTF-8. Names are as long as sign-in pages take them; the rest is generous. */
 const LONGEST = {
   id: 256,
@@ -110,14 +116,7 @@ export function rowReader(layout: Layout, defaultCohort: string, deps: RowDeps):
   }
 
   const classify = () => {
-    const classified = deps.classify({
-      encoded: row.passwordHash,
-      scheme: row.hashScheme,
-      salt: row.salt,
-      login: row.login,
-      id: row.id,
-      cohort: row.cohort,
-    })
+    const classified = deps.classify(hashOf(row))
     row.scheme = classified.scheme
     row.defect = classified.usable ? null : classified.defect
   }

@@ -90,6 +90,14 @@ const judgements = new Map(
 const OF_A_DIGEST = /^(?:raw|salted|hmac)-/
 const names = [...formats, ...namedRecipes].map(({ name }) => name).filter((name) => !OF_A_DIGEST.test(name))
 
+test.for([
+  { scheme: 'hardened:md5', parameters: 'm=19456, t=2, p=1', weak: [] },
+  { scheme: 'hardened:hex(md5($pass))', parameters: 'm=19456, t=2, p=1', weak: [] },
+  { scheme: 'hardened:md5', parameters: 'm=8, t=1, p=1', weak: ['argon2-cost'] },
+])('$scheme with $parameters is as weak as its Argon2', ({ scheme, parameters, weak }) => {
+  expect(weaknessesOf({ scheme, parameters, millis: 14, algorithm: '' })).toEqual(weak)
+})
+
 test('only families of the registry are judged', () => {
   expect([...judgements.keys()].filter((name) => !names.includes(name))).toEqual([])
 })

@@ -34,6 +34,7 @@ const CONTEXT = hashContextOf({
   plaintext: false,
   candidates: '',
   memory: 2 ** 29,
+  hardening: { kibibytes: 19_456, passes: 2, lanes: 1 },
   forms: ['as-sent'],
 })
 

@@ -5,7 +5,7 @@ import type { HashContext } from '../../src/hashes/context.ts'
 import { HashError } from '../../src/hashes/format.ts'
 import { readHash } from '../../src/hashes/index.ts'
 import { createBudget } from '../hashes/spending.ts'
-import { readVectors, unsalted } from '../hashes/vectors.ts'
+import { HARDENING_CONTEXT, readVectors, unsalted } from '../hashes/vectors.ts'
 import { allowed, measured, sized } from '../helpers/assurance.ts'
 
 const INPUTS = sized(1_000_000, 10_000_000)
@@ -19,6 +19,7 @@ const PEPPERED: HashContext = {
   recipes: new Map(),
   secrets: new Map([['pepper', Buffer.from('pepper')]]),
   plaintext: false,
+  hardening: HARDENING_CONTEXT.hardening,
 }
 
 test(

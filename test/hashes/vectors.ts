@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import type { Defect, StoredHash } from '../../src/domain.ts'
 import type { HashContext } from '../../src/hashes/context.ts'
 import { NO_CONTEXT } from '../../src/hashes/context.ts'
+import { hardeningOf } from '../../src/hashes/hardening.ts'
 
 /** A published pair of password and stored hash. `here`: where our answer is meant to differ, and why. */
 interface Published {
@@ -11,6 +12,8 @@ interface Published {
   readonly scheme?: string
   readonly salt?: string
   readonly login?: string
+  /** The id of the row. */
+  readonly row?: string
   readonly pepper?: string
   /** Other secrets of the operator's, by name. */
   readonly secrets?: Readonly<Record<string, string>>
@@ -45,6 +48,7 @@ export function readVectors(name: string): readonly Vector[] {
       scheme,
       salt,
       login,
+      row,
       pepper,
       secrets,
       password,
@@ -55,8 +59,11 @@ export function readVectors(name: string): readonly Vector[] {
       defect,
     }) => ({
       id,
-      stored: { encoded, scheme: scheme ?? null, salt: salt ?? null, login: login ?? '', id: '' },
-      context: contextOf(pepper === undefined ? secrets : { ...secrets, pepper }, name === 'plaintext'),
+      stored: { encoded, scheme: scheme ?? null, salt: salt ?? null, login: login ?? '', id: row ?? '' },
+      context:
+        name === 'hardened'
+          ? HARDENING_CONTEXT
+          : contextOf(pepper === undefined ? secrets : { ...secrets, pepper }, name === 'plaintext'),
       password: passwordHex === undefined ? Buffer.from(password ?? '') : Buffer.from(passwordHex, 'hex'),
       expect: here?.expect ?? expect,
       bomb: policy === 'dos-limit',
@@ -74,6 +81,14 @@ function contextOf(secrets: Readonly<Record<string, string>> | undefined, plaint
     plaintext,
   }
 }
+
+/** The key of the vectors of hardened hashes, and a cost that is soon over. */
+const HARDENING = hardeningOf(
+  new Map([['hardening_key', Buffer.from('the hardening key of the vectors, 32 bytes and more')]]),
+  { kibibytes: 8, passes: 1, lanes: 1 },
+)
+if (HARDENING === undefined) throw new Error('there is no key')
+export const HARDENING_CONTEXT = { ...NO_CONTEXT, plaintext: true, hardening: HARDENING }
 
 /** Whatever any scheme may need. */
 export const ALLOWED = contextOf(

@@ -66,13 +66,18 @@ export interface CommandResult {
   readonly err: string
 }
 
+/** One command of the built program, that the test may end. */
+export function startCommand(args: readonly string[], environment: Record<string, string> = {}) {
+  return spawn(process.execPath, [BIN, ...args], { env: { PATH: process.env.PATH, ...environment } })
+}
+
 /** One command of the built program. */
 export function runCommand(
   args: readonly string[],
   environment: Record<string, string> = {},
   input = '',
 ): Promise<CommandResult> {
-  const child = spawn(process.execPath, [BIN, ...args], { env: { PATH: process.env.PATH, ...environment } })
+  const child = startCommand(args, environment)
   let out = ''
   let err = ''
   child.stdout.on('data', (chunk: Buffer) => {

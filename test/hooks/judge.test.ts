@@ -243,6 +243,15 @@ test('the work for unknown logins becomes that of the hashes that were really ch
   expect(deps.decoys.current().encoded).not.toBe(RIGHT)
 })
 
+test('a hash whose key is not here is an outage: no verdict, no record, and it is noticed', async () => {
+  const classified = { usable: false, scheme: 'hardened', defect: 'missing-secret' } as const
+  const { ask, recorded, noticed } = setUp({ user: user() }, { classify: () => classified })
+  for (const typed of ['right', 'wrong'])
+    await expect(ask(typed)).rejects.toThrow(new Failure('unavailable', { detail: 'hardening-key' }))
+  expect(recorded).toEqual([])
+  expect(noticed).toContainEqual({ unusable: classified, userId: '1' })
+})
+
 test('ambiguity and unusable hashes are noticed', async () => {
   const ambiguous = setUp({ ambiguous: true })
   await ambiguous.ask('right')
