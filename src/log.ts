@@ -71,9 +71,13 @@ export type LogEvent =
   /** In use in place of the fastest, which does not work here; null: none does, and Argon2 hashes are unavailable. */
   | { event: 'argon2-library'; library: 'argon2' | null }
   | { event: 'lanes-off' }
-  | { event: 'certificates-renewed' }
-  /** Those in use stay in use. */
-  | { event: 'certificates-unusable'; code: string }
+  /** Their files have changed, and what they hold now is in use. */
+  | { event: 'settings-renewed'; settings: readonly string[] }
+  /** Their files have changed, and what was read at the start stays in use. */
+  | { event: 'settings-need-restart'; settings: readonly string[] }
+  /** Its file has changed and cannot be used so. Everything in use stays in use. */
+  | { event: 'setting-unusable'; setting: string; code: string }
+  | { event: 'database-renewed'; pool: 'hooks' | 'admin' }
   | { event: 'crash'; code: string }
 
 const levels: Record<LogEvent['event'], Level> = {
@@ -97,8 +101,10 @@ const levels: Record<LogEvent['event'], Level> = {
   'thread-lost': 'error',
   'argon2-library': 'warn',
   'lanes-off': 'error',
-  'certificates-renewed': 'info',
-  'certificates-unusable': 'error',
+  'settings-renewed': 'info',
+  'settings-need-restart': 'warn',
+  'setting-unusable': 'error',
+  'database-renewed': 'info',
   crash: 'error',
 }
 

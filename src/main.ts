@@ -1,3 +1,4 @@
+import { accountRenewal } from './account-renewal.ts'
 import { createAdminApp } from './admin/app.ts'
 import { createHooksApp } from './app.ts'
 import { createAllowList } from './callers/addresses.ts'
@@ -9,6 +10,7 @@ import { readCounts } from './db/counts.ts'
 import { readHistories } from './db/history.ts'
 import { checkSchema, SchemaError } from './db/migrate.ts'
 import { commonScheme, confirmUsers, outcomeRecorder, schemaVersion } from './db/outcomes.ts'
+import { renewable } from './db/renewable.ts'
 import { userFinder } from './db/users.ts'
 import { dialects } from './dialects/index.ts'
 import { errorCode } from './errors.ts'
@@ -29,12 +31,13 @@ import { createMetrics, type Metrics } from './metrics.ts'
 import { describeListeners } from './openapi/document.ts'
 import { programVersion } from './program-version.ts'
 import { recorders } from './record.ts'
-import { tlsRenewal } from './tls-files.ts'
+import { followSettings } from './renewal.ts'
+import { acceptedSecrets } from './secrets.ts'
 
 export interface Service {
   readonly hooksUrl: string
   readonly adminUrl: string
-  /** Looks now whether the certificates have changed, which is otherwise done every minute. */
+  /** Looks now whether files of settings have changed, which is otherwise done every second. */
   reload(): void
   /** Finishes what is in flight, then ends. */
   stop(): Promise<void>
@@ -46,16 +49,18 @@ const DRAIN_LIMIT_MS = 5_000
 /** How often the store's most common scheme is asked for. It changes over weeks. */
 const COMMON_SCHEME_EVERY_MS = 60_000
 
-/** How often the files of certificates are looked at. Those who replace them do so hours or days before they must be. */
-const CERTIFICATES_EVERY_MS = 60_000
-
-/** Wires everything and listens. Throws SchemaError when the database is not at this program's schema. */
-export async function startService(config: Config, log: Log): Promise<Service> {
+/**
+ * Wires everything and listens. Throws SchemaError when the database is not at this program's schema.
+ * @param reread reads the settings again; without it their files are not followed
+ */
+export async function startService(config: Config, log: Log, reread?: () => Config): Promise<Service> {
   for (const warning of config.warnings) log({ event: 'setting', warning })
   if (!lanesWork()) log({ event: 'lanes-off' })
   const metrics = createMetrics()
-  const hooksDatabase = open('hooks', config.hooksDatabase, 8, log)
-  const adminDatabase = open('admin', config.adminDatabase, 2, log)
+  const openHooks = (account: DatabaseAccount) => open('hooks', account, 8, log)
+  const openAdmin = (account: DatabaseAccount) => open('admin', account, 2, log)
+  const hooksDatabase = renewable(openHooks(config.hooksDatabase))
+  const adminDatabase = renewable(openAdmin(config.adminDatabase))
   const context = hashContextOf(config.hashes)
   const checker = createChecker({
     threads: config.checkThreads,
@@ -164,17 +169,16 @@ export async function startService(config: Config, log: Log): Promise<Service> {
   }
   const hooks = await bind(createHooksApp(routes, { log, metrics }), {
     address: config.hooksListen,
-    tls: config.tls?.contents,
+    tls: config.tls,
     headersWithin: 2_000,
     requestWithin: 4_000,
     maxConnections: 2_048,
   })
-  const reload = config.tls ? tlsRenewal(config.tls.files, config.tls.contents, hooks.renew, log) : () => {}
-  const reloading = setInterval(reload, CERTIFICATES_EVERY_MS).unref()
+  let adminTokens = acceptedSecrets(config.adminTokens)
   const admin = await bind(
     fetchHandler(
       createAdminApp({
-        tokens: config.adminTokens,
+        isToken: (presented) => adminTokens.has(presented),
         counts: async () => ({
           ...(await readCounts(adminDatabase)),
           ...(diagnosis && { mismatchVariants: diagnosis.counts() }),
@@ -188,6 +192,37 @@ export async function startService(config: Config, log: Log): Promise<Service> {
     ),
     { address: config.adminListen, headersWithin: 5_000, requestWithin: 15_000, maxConnections: 32 },
   )
+  const hooksAccount = accountRenewal(
+    config.hooksDatabase,
+    hooksDatabase,
+    openHooks,
+    { pool: 'hooks', setting: ({ role }) => (role === undefined ? 'HOOKS_DATABASE_URL' : 'DATABASE_URL') },
+    log,
+  )
+  const adminAccount = accountRenewal(
+    config.adminDatabase,
+    adminDatabase,
+    openAdmin,
+    { pool: 'admin', setting: ({ role }) => (role === undefined ? 'ADMIN_DATABASE_URL' : 'DATABASE_URL') },
+    log,
+  )
+  const watch =
+    reread &&
+    followSettings(
+      config,
+      reread,
+      (next, changed) => {
+        for (const { dialect, renew } of routes) {
+          const policy = next.dialects.get(dialect.name)
+          if (policy !== undefined) renew(policy)
+        }
+        adminTokens = acceptedSecrets(next.adminTokens)
+        if (next.tls !== undefined && changed.some((name) => name.startsWith('TLS_'))) hooks.renew(next.tls)
+        hooksAccount.want(next.hooksDatabase)
+        adminAccount.want(next.adminDatabase)
+      },
+      log,
+    )
   const active = [...config.dialects.keys()]
   log({
     event: 'started',
@@ -199,12 +234,13 @@ export async function startService(config: Config, log: Log): Promise<Service> {
   return {
     hooksUrl: hooks.url,
     adminUrl: admin.url,
-    reload,
+    reload: () => watch?.look(),
     stop: async () => {
       stopping = true
       log({ event: 'stopping' })
       clearInterval(refreshing)
-      clearInterval(reloading)
+      watch?.stop()
+      await Promise.all([hooksAccount.stop(), adminAccount.stop()])
       await hooks.close(DRAIN_LIMIT_MS)
       for (const { stop } of bearers) stop()
       diagnosis?.stop()

@@ -17,11 +17,12 @@ Settings are environment variables: see docs/settings.md.`,
     const { values } = readOptions(args, { embedded: { type: 'string' } })
     const embedded = values.embedded === undefined ? undefined : await embeddedDatabase(values.embedded, io)
     try {
-      const config = readConfig(io.env, embedded?.url)
+      const read = () => readConfig(io.env, embedded?.url)
+      const config = read()
       const log = createLog(config.logLevel)
       endOnCrash(log)
-      const service = await startService(config, log)
-      if (config.tls) process.on('SIGHUP', service.reload)
+      const service = await startService(config, log, read)
+      process.on('SIGHUP', service.reload)
       await aborted(io.stop)
       await service.stop()
       return 0

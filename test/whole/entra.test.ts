@@ -55,7 +55,7 @@ beforeAll(async () => {
   issuer = await tokenIssuer(first)
   directory = await mkdtemp(join(tmpdir(), 'carryover-entra-'))
   const pems = [replaced, ours].map(({ privateKey }) => privateKey.export({ type: 'pkcs8', format: 'pem' }))
-  await writeFile(join(directory, 'keys.pem'), pems.join(''))
+  await writeFile(join(directory, 'keys.pem'), pems.join(''), { mode: 0o600 })
   service = await start()
 })
 afterAll(async () => {
