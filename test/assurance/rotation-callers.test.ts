@@ -3,7 +3,8 @@ import { connect } from 'node:net'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { allowed, measured, sized } from '../helpers/assurance.ts'
 import { type TestDatabase, testDatabase } from '../helpers/db.ts'
-import { type ServiceProcess, startProcess } from '../helpers/process.ts'
+import { runCommand, type ServiceProcess, startProcess } from '../helpers/process.ts'
+import { TOKEN } from '../helpers/service.ts'
 import { seeded } from '../helpers/tokens.ts'
 
 /** Variants of credentials that are none. */
@@ -140,4 +141,29 @@ test('the right ones are not answered before the body', allowed(30_000, 30_000),
     await expect.poll(() => answer).toMatch(/^HTTP\/1\.1 400 /)
     socket.destroy()
   }
+})
+
+test.for([
+  { title: 'short', change: { OKTA_HOOK_SECRETS: 'Bearer k3Qm9vx7Lw2pTzR5Yb8Nd' } },
+  { title: 'a sample', change: { OKTA_HOOK_SECRETS: 'Bearer changeme-changeme-changeme' } },
+  { title: 'there twice', change: { OKTA_BASIC: `hook:${secret.slice('Bearer '.length)}` } },
+])('a secret that is $title stops the start', allowed(30_000, 30_000), async ({ title, change }) => {
+  const started = performance.now()
+  const { code, out, err } = await runCommand(['serve'], {
+    DATABASE_URL: db.url,
+    ADMIN_TOKENS: TOKEN,
+    OKTA_HOOK_SECRETS: secret,
+    ...change,
+  } as Record<string, string>)
+  measured({
+    part: 'rotation',
+    requirement: 'R-01',
+    what: `start with a hook secret that is ${title}`,
+    wanted: 'exit code 2 within 1 s, the setting named, no value',
+    got: `exit code ${code} after ${Math.round(performance.now() - started)} ms`,
+  })
+  expect([code, out]).toEqual([2, ''])
+  expect(err).toMatch(/^ {2}OKTA_HOOK_SECRETS holds /m)
+  for (const value of [secret, TOKEN, ...Object.values(change)])
+    expect(err.includes(value.slice(-12)), 'a value is told').toBe(false)
 })
