@@ -1,7 +1,7 @@
 // The speed of `carryover load`: a million rows, against `psql \copy` of the same file into a bare table on the same
 // server in the same run. After `npm run build`. ROWS=n for another number of rows, KEEP=dir keeps the file there.
 import { execFileSync, spawn } from 'node:child_process'
-import { createHash } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import { createWriteStream, existsSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
@@ -71,9 +71,9 @@ async function psqlSeconds(url) {
 async function countsMillis(url) {
   const { startService } = await import(`${dist}/main.js`)
   const { readConfig } = await import(`${dist}/config.js`)
-  const token = 'benchmark-benchmark-benchmark-benchmark'
+  const [token, secret] = [randomBytes(32), randomBytes(32)].map((bytes) => bytes.toString('base64url'))
   const listen = { HOOKS_LISTEN: '127.0.0.1:0', ADMIN_LISTEN: '127.0.0.1:0' }
-  const config = readConfig({ ...listen, ADMIN_TOKENS: token, OKTA_HOOK_SECRETS: token }, url)
+  const config = readConfig({ ...listen, ADMIN_TOKENS: token, OKTA_HOOK_SECRETS: secret }, url)
   const service = await startService(config, () => {})
   const times = []
   for (let call = 0; call < 500; call++) {

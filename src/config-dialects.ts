@@ -3,6 +3,7 @@ import { type ClientSubject, clientSubjects } from './callers/subjects.ts'
 import { readTrust, tokenSettings } from './config-tokens.ts'
 import type { Dialect, DialectPolicy, DialectSetting, OwnSettings, TokenCaller } from './dialects/dialect.ts'
 import { dialects } from './dialects/index.ts'
+import type { HeldSecret } from './secret-strength.ts'
 import { list, Misfit, oneOf, whole } from './setting-texts.ts'
 import type { Setting, SettingsReader, Table } from './settings-reader.ts'
 
@@ -18,7 +19,7 @@ function settingsOf(dialect: Dialect): Table {
   const looksUp = hooks.some((hook) => hook.flow === 'lookup' || (hook.flow === 'attempt' && hook.found))
   const table: Record<string, Setting<unknown>> = {}
   if (dialect.caller === undefined) {
-    for (const [name, { weakness: _, purpose, ...setting }] of callerSettings)
+    for (const [name, { weakness: _, bare: __, purpose, ...setting }] of callerSettings)
       table[`${prefix}_${name}`] = { ...setting, purpose: purpose(dialect.title) }
     Object.assign(table, tokenSettings(prefix, dialect.title))
   }
@@ -84,9 +85,17 @@ function defaultsOf({ settings = {} }: Dialect): OwnSettings {
   return Object.fromEntries(Object.entries(settings).map(([name, setting]) => [name, setting.default]))
 }
 
-/** Those that have a proof of who calls. Tells the reader when there is none. */
-export function readDialects(reader: SettingsReader<Table>): ReadonlyMap<string, DialectPolicy> {
+export interface ReadDialects {
+  /** Those that have a proof of who calls. */
+  readonly dialects: ReadonlyMap<string, DialectPolicy>
+  /** The secrets of all proofs. */
+  readonly held: readonly HeldSecret[]
+}
+
+/** Tells the reader when no dialect has a proof of who calls, and of secrets that are too short. */
+export function readDialects(reader: SettingsReader<Table>): ReadDialects {
   const found = new Map<string, DialectPolicy>()
+  const held: HeldSecret[] = []
   for (const dialect of dialects) {
     const prefix = dialect.name.toUpperCase()
     const read = <Value>(name: string, otherwise: Value): Value => {
@@ -94,12 +103,13 @@ export function readDialects(reader: SettingsReader<Table>): ReadonlyMap<string,
       return whole in dialectSettings ? ((reader.read(whole) as Value | undefined) ?? otherwise) : otherwise
     }
     const proofs: Record<string, unknown> = {}
-    for (const [name, { weakness }] of callerSettings) {
+    for (const [name, { weakness, bare }] of callerSettings) {
       const value = read<unknown>(name, undefined)
       if (value === undefined) continue
       proofs[name] = value
       const weak = weakness?.(value)
-      if (weak !== undefined) reader.warnings.push(`${prefix}_${name} ${weak}`)
+      if (weak !== undefined) reader.problem(`${prefix}_${name}`, weak, 'weak')
+      held.push(...(bare?.(value) ?? []).map((secret) => ({ setting: `${prefix}_${name}`, bare: secret })))
     }
     const subjects = read<readonly ClientSubject[]>('CLIENT_SUBJECTS', [])
     const names = Object.keys(dialect.settings ?? {})
@@ -122,7 +132,7 @@ export function readDialects(reader: SettingsReader<Table>): ReadonlyMap<string,
   const every = dialects.map(({ name }) => `${name.toUpperCase()}_HOOK_SECRETS`)
   if (found.size === 0)
     reader.problem(every[0] ?? '', 'is missing, and no other identity provider is configured')
-  return found
+  return { dialects: found, held }
 }
 
 /** Whether a dialect has what its callers prove themselves with. Tells the reader of what is set by halves. */

@@ -1,18 +1,19 @@
 import { type AddressRange, addressRanges } from './callers/addresses.ts'
 import { dialectSettings, readDialects } from './config-dialects.ts'
 import type { DialectPolicy } from './dialects/dialect.ts'
+import { guessable, type HeldSecret, sharedSecrets } from './secret-strength.ts'
+import type { ReadPath, SettingFiles } from './setting-files.ts'
 import {
   type Address,
   address,
   databaseUrl,
-  file,
+  fileMode,
   floorMillis,
   formList,
   list,
+  Misfit,
   oneOf,
   type PasswordForm,
-  readableFile,
-  secretFiles,
   whole,
 } from './setting-texts.ts'
 import {
@@ -24,9 +25,23 @@ import {
   type Table,
   type Values,
 } from './settings-reader.ts'
-import { readTls, type TlsContents, type TlsFiles } from './tls-files.ts'
+import { checkTls, type TlsContents } from './tls-files.ts'
 
 export { ConfigError }
+
+const NO_SECRETS: ReadonlyMap<string, Buffer> = new Map()
+
+/** The text of a file that a path names. Empty: not set. */
+const file = (path: string, files: SettingFiles) => (path === '' ? '' : files.text(path))
+
+/** Likewise, where an empty file is a wrong one: without its PEM less would be asked of callers. */
+const pemFile = (path: string, files: SettingFiles) => (path === '' ? '' : filled(files.text(path)))
+const secretPemFile = (path: string, files: SettingFiles) => (path === '' ? '' : filled(files.secret(path)))
+
+function filled(pem: string): string {
+  if (pem.trim() === '') throw new Misfit('the path of a file that is not empty', 'empty')
+  return pem
+}
 
 /** Every setting that is of no dialect: type, default, purpose. */
 const common = {
@@ -64,11 +79,13 @@ const common = {
   RECIPES_FILE: {
     read: file,
     default: '',
+    fixed: true,
     purpose: 'A file of lines `name = recipe`: names that `hash_scheme` may use. See docs/schemes.md.',
   },
   HASH_SECRETS_DIR: {
-    read: secretFiles,
+    read: (path: string, files: SettingFiles) => (path === '' ? NO_SECRETS : files.secrets(path)),
     default: '',
+    fixed: true,
     purpose:
       "A directory whose files are secrets that recipes use: the file `pepper` is `$pepper`, the file `NAME` is `$secret_NAME`. A final line break does not count. `hardening_key`, and after a change `hardening_key_previous`, are the keys of hardened hashes and no recipe's. See docs/harden.md.",
   },
@@ -83,6 +100,7 @@ const common = {
   CANDIDATE_SCHEMES_FILE: {
     read: file,
     default: '',
+    fixed: true,
     purpose:
       'A file of lines `COHORT = scheme, scheme`, with at most five schemes or recipes and `*` for every other cohort: what bare digests are tried as whose rows name no scheme. They are recorded as `candidates`. Set it for `load` and `sync` too.',
   },
@@ -205,17 +223,23 @@ const common = {
       'Likewise of one address; 64 is enough where providers call directly. 0: no such limit, because behind a load balancer all connections come from its address.',
   },
   TLS_CERT_FILE: {
-    read: readableFile,
+    read: pemFile,
     default: '',
     purpose:
-      'PEM certificate chain, if the hooks listener ends TLS itself. This file and the next two are looked at every minute and on SIGHUP, and used for new connections.',
+      'PEM certificate chain, if the hooks listener ends TLS itself. This file and the next two are followed, and used for new connections: see docs/secrets.md.',
   },
-  TLS_KEY_FILE: { read: readableFile, default: '', purpose: 'PEM private key that belongs to it.' },
+  TLS_KEY_FILE: { read: secretPemFile, default: '', purpose: 'PEM private key that belongs to it.' },
   TLS_CLIENT_CA_FILE: {
-    read: readableFile,
+    read: pemFile,
     default: '',
     purpose:
       'PEM certificates of the authorities that sign client certificates. Clients are then asked for one; who needs one is said by the settings `..._CLIENT_SUBJECTS`.',
+  },
+  SECRET_FILE_MODE: {
+    read: fileMode,
+    default: '0700',
+    purpose:
+      'What the mode of a file that holds a secret may permit at most, in octal. By default nobody but its owner may read it; Kubernetes with `fsGroup` needs `0440`, files that Docker Compose mounts may need `0444`. Counts for every `..._FILE` of a secret, `TLS_KEY_FILE` and the files of `HASH_SECRETS_DIR`.',
   },
   LOG_LEVEL: {
     read: oneOf('debug', 'info', 'warn', 'error'),
@@ -271,7 +295,7 @@ export interface Config {
   readonly maxConnections: number
   /** Of one address; undefined: as many as in all. */
   readonly maxConnectionsOfOne: number | undefined
-  readonly tls: { readonly files: TlsFiles; readonly contents: TlsContents } | undefined
+  readonly tls: TlsContents | undefined
   readonly adminTokens: readonly string[]
   /** By the dialect's name. One that is not here has no routes. */
   readonly dialects: ReadonlyMap<string, DialectPolicy>
@@ -288,6 +312,8 @@ export interface Config {
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error'
   /** Sentences about settings that work but should not stay so. */
   readonly warnings: readonly string[]
+  /** Every file and directory that settings were read from, by the settings' names. */
+  readonly paths: ReadonlyMap<string, ReadPath>
 }
 
 /**
@@ -309,7 +335,9 @@ export function readConfig(environment: Environment, embeddedUrl?: string): Conf
     )
   }
   if (values.ADMIN_TOKENS === undefined) reader.problem('ADMIN_TOKENS', 'is missing')
-  const dialects = readDialects(reader)
+  const { dialects, held } = readDialects(reader)
+  const tokens = (values.ADMIN_TOKENS ?? []).map((bare) => ({ setting: 'ADMIN_TOKENS', bare }))
+  tellWeakSecrets([...tokens, ...held], reader)
   const tls = tlsOf(values, reader)
   const clientCa = values.TLS_CLIENT_CA_FILE || undefined
   for (const [name, { callers }] of dialects) {
@@ -372,6 +400,7 @@ export function readConfig(environment: Environment, embeddedUrl?: string): Conf
         : []),
       ...(unused ? ['TLS_CLIENT_CA_FILE is set, but no client certificate is needed by any dialect'] : []),
     ],
+    paths: reader.paths,
   }
 }
 
@@ -399,6 +428,23 @@ function purgeSettingsOf(
   }
 }
 
+/** Secrets that can be guessed, and those that open two doors. */
+function tellWeakSecrets(
+  held: readonly HeldSecret[],
+  { problem }: Pick<SettingsReader<Table>, 'problem'>,
+): void {
+  for (const { setting, bare } of held) {
+    const weak = guessable(bare)
+    if (weak !== undefined) problem(setting, weak, 'weak')
+  }
+  for (const [setting, other] of sharedSecrets(held))
+    problem(
+      setting,
+      setting === other ? 'holds the same secret twice' : `holds a secret that ${other} holds too`,
+      'shared',
+    )
+}
+
 /** undefined: the hooks listener does not end TLS, or a problem was told. */
 function tlsOf(
   values: Partial<Values<typeof common>>,
@@ -406,14 +452,20 @@ function tlsOf(
 ): Config['tls'] {
   const { TLS_CERT_FILE: cert, TLS_KEY_FILE: key } = values
   const clientCa = values.TLS_CLIENT_CA_FILE || undefined
+  if (cert === undefined || key === undefined) return undefined
   if (Boolean(cert) !== Boolean(key)) problem('TLS_CERT_FILE', 'and TLS_KEY_FILE belong together')
   if (clientCa !== undefined && !cert) problem('TLS_CLIENT_CA_FILE', 'needs TLS_CERT_FILE and TLS_KEY_FILE')
   if (!cert || !key) return undefined
-  const files = { cert, key, clientCa }
+  const contents = { cert, key, clientCa }
   try {
-    return { files, contents: readTls(files) }
+    checkTls(contents)
+    return contents
   } catch {
-    problem('TLS_CERT_FILE', 'and the key and client CA that are set with it cannot be used together')
+    problem(
+      'TLS_CERT_FILE',
+      'and the key and client CA that are set with it cannot be used together',
+      'mismatched',
+    )
     return undefined
   }
 }

@@ -80,11 +80,15 @@ export type LogEvent =
   | { event: 'lanes-off' }
   /** The newest link of a chain of the record. Kept away from the database, it shows what is cut off behind it. */
   | { event: 'record-head'; run: string; lane: number; place: number; link: string }
-  | { event: 'certificates-renewed' }
-  /** Those in use stay in use. */
-  | { event: 'certificates-unusable'; code: string }
   /** A crash may leave memory in a file: the kernel did not take the filter, and its limit allows dumps. */
   | { event: 'core-dumps-on' }
+  /** Their files have changed, and what they hold now is in use. */
+  | { event: 'settings-renewed'; settings: readonly string[] }
+  /** Their files have changed, and what was read at the start stays in use. */
+  | { event: 'settings-need-restart'; settings: readonly string[] }
+  /** Its file has changed and cannot be used so. Everything in use stays in use. */
+  | { event: 'setting-unusable'; setting: string; code: string }
+  | { event: 'database-renewed'; pool: 'hooks' | 'admin' | 'purge' }
   | { event: 'crash'; code: string }
 
 const levels: Record<LogEvent['event'], Level> = {
@@ -113,9 +117,11 @@ const levels: Record<LogEvent['event'], Level> = {
   'argon2-library': 'warn',
   'lanes-off': 'error',
   'record-head': 'info',
-  'certificates-renewed': 'info',
-  'certificates-unusable': 'error',
   'core-dumps-on': 'warn',
+  'settings-renewed': 'info',
+  'settings-need-restart': 'warn',
+  'setting-unusable': 'error',
+  'database-renewed': 'info',
   crash: 'error',
 }
 

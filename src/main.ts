@@ -1,3 +1,4 @@
+import { accountRenewal } from './account-renewal.ts'
 import { createAdminApp } from './admin/app.ts'
 import { createHooksApp } from './app.ts'
 import { createAllowList } from './callers/addresses.ts'
@@ -11,6 +12,7 @@ import { readHistories } from './db/history.ts'
 import { checkSchema, SchemaError } from './db/migrate.ts'
 import { commonScheme, confirmUsers, outcomeRecorder, schemaVersion } from './db/outcomes.ts'
 import { purgeMigrated, purgeVerified } from './db/purge.ts'
+import { renewable } from './db/renewable.ts'
 import { userFinder } from './db/users.ts'
 import { dialects } from './dialects/index.ts'
 import { errorCode } from './errors.ts'
@@ -35,12 +37,13 @@ import { createMetrics, type Metrics } from './metrics.ts'
 import { describeListeners } from './openapi/document.ts'
 import { programVersion } from './program-version.ts'
 import { recorders } from './record.ts'
-import { tlsRenewal } from './tls-files.ts'
+import { followSettings } from './renewal.ts'
+import { acceptedSecrets } from './secrets.ts'
 
 export interface Service {
   readonly hooksUrl: string
   readonly adminUrl: string
-  /** Looks now whether the certificates have changed, which is otherwise done every minute. */
+  /** Looks now whether files of settings have changed, which is otherwise done every second. */
   reload(): void
   /** Finishes what is in flight, then ends. */
   stop(): Promise<void>
@@ -54,19 +57,22 @@ const COMMON_SCHEME_EVERY_MS = 60_000
 
 /** How often the newest links of the record go to the log: what is cut off behind the last one that is kept elsewhere shows. */
 const RECORD_HEADS_EVERY_MS = 60_000
+
 /** How often it is looked whether refusals have become many or few, and what a check takes. */
 const REFUSALS_EVERY_MS = 5_000
 
-/** How often the files of certificates are looked at. Those who replace them do so hours or days before they must be. */
-const CERTIFICATES_EVERY_MS = 60_000
-
-/** Wires everything and listens. Throws SchemaError when the database is not at this program's schema. */
-export async function startService(config: Config, log: Log): Promise<Service> {
+/**
+ * Wires everything and listens. Throws SchemaError when the database is not at this program's schema.
+ * @param reread reads the settings again; without it their files are not followed
+ */
+export async function startService(config: Config, log: Log, reread?: () => Config): Promise<Service> {
   for (const warning of config.warnings) log({ event: 'setting', warning })
   if (!lanesWork()) log({ event: 'lanes-off' })
   const metrics = createMetrics()
-  const hooksDatabase = open('hooks', config.hooksDatabase, 8, log)
-  const adminDatabase = open('admin', config.adminDatabase, 2, log)
+  const openHooks = (account: DatabaseAccount) => open('hooks', account, 8, log)
+  const openAdmin = (account: DatabaseAccount) => open('admin', account, 2, log)
+  const hooksDatabase = renewable(openHooks(config.hooksDatabase))
+  const adminDatabase = renewable(openAdmin(config.adminDatabase))
   const context = hashContextOf(config.hashes)
   const checker = createChecker({
     threads: config.checkThreads,
@@ -203,19 +209,18 @@ export async function startService(config: Config, log: Log): Promise<Service> {
   }
   const hooks = await bind(createHooksApp(routes, { log, metrics }), {
     address: config.hooksListen,
-    tls: config.tls?.contents,
+    tls: config.tls,
     headersWithin: 2_000,
     requestWithin: 4_000,
     maxConnections: config.maxConnections,
     maxConnectionsOfOne: config.maxConnectionsOfOne,
     refused: told('hooks'),
   })
-  const reload = config.tls ? tlsRenewal(config.tls.files, config.tls.contents, hooks.renew, log) : () => {}
-  const reloading = setInterval(reload, CERTIFICATES_EVERY_MS).unref()
+  let adminTokens = acceptedSecrets(config.adminTokens)
   const admin = await bind(
     fetchHandler(
       createAdminApp({
-        tokens: config.adminTokens,
+        isToken: (presented) => adminTokens.has(presented),
         counts: async () => ({
           ...(await readCounts(adminDatabase)),
           ...(diagnosis && { mismatchVariants: diagnosis.counts() }),
@@ -236,6 +241,37 @@ export async function startService(config: Config, log: Log): Promise<Service> {
     },
   )
   const purging = purgingOf(config.purge, metrics, log)
+  const hooksAccount = accountRenewal(
+    config.hooksDatabase,
+    hooksDatabase,
+    openHooks,
+    { pool: 'hooks', setting: ({ role }) => (role === undefined ? 'HOOKS_DATABASE_URL' : 'DATABASE_URL') },
+    log,
+  )
+  const adminAccount = accountRenewal(
+    config.adminDatabase,
+    adminDatabase,
+    openAdmin,
+    { pool: 'admin', setting: ({ role }) => (role === undefined ? 'ADMIN_DATABASE_URL' : 'DATABASE_URL') },
+    log,
+  )
+  const watch =
+    reread &&
+    followSettings(
+      config,
+      reread,
+      (next, changed) => {
+        for (const { dialect, renew } of routes) {
+          const policy = next.dialects.get(dialect.name)
+          if (policy !== undefined) renew(policy)
+        }
+        adminTokens = acceptedSecrets(next.adminTokens)
+        if (next.tls !== undefined && changed.some((name) => name.startsWith('TLS_'))) hooks.renew(next.tls)
+        hooksAccount.want(next.hooksDatabase)
+        adminAccount.want(next.adminDatabase)
+      },
+      log,
+    )
   const active = [...config.dialects.keys()]
   log({
     event: 'started',
@@ -247,15 +283,20 @@ export async function startService(config: Config, log: Log): Promise<Service> {
   return {
     hooksUrl: hooks.url,
     adminUrl: admin.url,
-    reload,
+    reload: () => watch?.look(),
     stop: async () => {
       stopping = true
       log({ event: 'stopping' })
       clearInterval(refreshing)
       clearInterval(watching)
-      clearInterval(reloading)
       clearInterval(loggingHeads)
-      await Promise.all([hooks.close(DRAIN_LIMIT_MS), purging?.stop()])
+      watch?.stop()
+      await Promise.all([
+        hooks.close(DRAIN_LIMIT_MS),
+        hooksAccount.stop(),
+        adminAccount.stop(),
+        purging?.stop(),
+      ])
       for (const { stop } of bearers) stop()
       diagnosis?.stop()
       await admin.close(0)

@@ -1,17 +1,27 @@
 import { createHash, timingSafeEqual } from 'node:crypto'
 
-/**
- * Whether a presented secret is one of the accepted ones. Digests are compared, so that neither length nor
- * content shows in the time taken, and every accepted secret is compared, so that its place does not show.
- */
-export function isOneOf(presented: string, accepted: readonly string[]): boolean {
-  const digest = sha256(presented)
-  let found = false
-  for (const secret of accepted) {
-    const equal = timingSafeEqual(digest, sha256(secret))
-    found = found || equal
+/** Secrets that are accepted, of which digests alone are kept. */
+export interface AcceptedSecrets {
+  /**
+   * Whether a presented secret is one of them. Digests are compared, so that neither length nor content shows in the time
+   * taken, and every accepted secret is compared, so that its place does not show.
+   */
+  has(presented: string): boolean
+}
+
+export function acceptedSecrets(secrets: readonly string[]): AcceptedSecrets {
+  const digests = secrets.map(sha256)
+  return {
+    has: (presented) => {
+      const digest = sha256(presented)
+      let found = false
+      for (const accepted of digests) {
+        const equal = timingSafeEqual(digest, accepted)
+        found = found || equal
+      }
+      return found
+    },
   }
-  return found
 }
 
 function sha256(text: string): Buffer {

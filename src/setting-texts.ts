@@ -1,10 +1,16 @@
 // How the text of a setting is read. Each throws a Misfit.
-import { readdirSync, readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
-import { join } from 'node:path'
 
 /** What was expected, without what was given. */
-export class Misfit extends Error {}
+export class Misfit extends Error {
+  /** For the log: a word of ours. */
+  readonly code: string
+
+  constructor(message: string, code = 'unfit') {
+    super(message)
+    this.code = code
+  }
+}
 
 export interface Address {
   readonly host: string
@@ -75,34 +81,10 @@ export function floorMillis(text: string): number | 'auto' {
   return millis
 }
 
-/** The content of a file. Empty: not set. */
-export function file(path: string): string {
-  if (path === '') return ''
-  try {
-    return readFileSync(path, 'utf8')
-  } catch {
-    throw new Misfit('the path of a file that can be read')
-  }
-}
-
-/** The path of a file that is read again later. Empty: not set. */
-export function readableFile(path: string): string {
-  file(path)
-  return path
-}
-
-/** Every file of a directory, by its name. Mounted secrets have links and directories that begin with a dot. */
-export function secretFiles(path: string): ReadonlyMap<string, Buffer> {
-  if (path === '') return new Map()
-  try {
-    const names = readdirSync(path).filter((name) => /^[a-z0-9_]{1,64}$/.test(name))
-    return new Map(names.map((name) => [name, withoutFinalBreak(readFileSync(join(path, name)))]))
-  } catch {
-    throw new Misfit('the path of a directory of files that can be read')
-  }
-}
-
-function withoutFinalBreak(bytes: Buffer): Buffer {
-  const text = bytes.toString('latin1')
-  return bytes.subarray(0, text.length - (/\r?\n$/.exec(text)?.[0].length ?? 0))
+/** Permission bits that a secret's file may have at most. Who may write a secret chooses it, so nobody else may. */
+export function fileMode(text: string): number {
+  const mode = /^0?[0-7]{3}$/.test(text) ? Number.parseInt(text, 8) : Number.NaN
+  if (Number.isNaN(mode) || (mode & 0o022) !== 0)
+    throw new Misfit('an octal mode as 0700, 0440 or 0444, by which nobody but the owner may write')
+  return mode
 }

@@ -1,16 +1,26 @@
-import { readFileSync } from 'node:fs'
+import { type ReadPath, type SettingFiles, settingFiles } from './setting-files.ts'
 import { Misfit } from './setting-texts.ts'
 
 /** A wrong or missing setting. The message lists all of them and repeats no value. */
-export class ConfigError extends Error {}
+export class ConfigError extends Error {
+  /** What each setting suffers from, in a word of ours, by the settings' names. */
+  readonly codes: ReadonlyMap<string, string>
+
+  constructor(message: string, codes: ReadonlyMap<string, string> = new Map()) {
+    super(message)
+    this.codes = codes
+  }
+}
 
 export interface Setting<Value> {
-  /** Throws a Misfit when the text does not fit. */
-  readonly read: (text: string) => Value
+  /** Throws a Misfit when the text does not fit. `files` is for texts that are paths. */
+  readonly read: (text: string, files: SettingFiles) => Value
   readonly default?: string
   readonly purpose: string
   /** `NAME_FILE` names a file with the value. */
   readonly secret?: true
+  /** What its path leads to is taken at the start alone. */
+  readonly fixed?: true
 }
 
 export type Table = Readonly<Record<string, Setting<unknown>>>
@@ -20,13 +30,21 @@ export type Environment = Readonly<Record<string, string | undefined>>
 export interface SettingsReader<Settings extends Table> {
   /** Sentences about settings that work but should not stay so. */
   readonly warnings: string[]
-  /** Of several problems of one setting the first is the one that is told. */
-  problem(name: string, sentence: string): void
+  /** Every file and directory that was read, by the name of the setting that it was read for. */
+  readonly paths: ReadonlyMap<string, ReadPath>
+  /**
+   * Of several problems of one setting the first is the one that is told.
+   * @param code what it is called in the log
+   */
+  problem(name: string, sentence: string, code?: string): void
   /** undefined: not set, or wrong, which `finish` will say. */
   read<Name extends keyof Settings & string>(name: Name): Values<Settings>[Name] | undefined
   /** Throws ConfigError when there was any problem. */
   finish(): void
 }
+
+/** The setting that says how open the files of secrets may be. A table without it has no secrets in files. */
+const MODE = 'SECRET_FILE_MODE'
 
 /** @param made values that we made ourselves and that therefore stand in no environment */
 export function settingsReader<const Settings extends Table>(
@@ -34,8 +52,9 @@ export function settingsReader<const Settings extends Table>(
   environment: Environment,
   made: Readonly<Record<string, string>> = {},
 ): SettingsReader<Settings> {
-  const problems = new Map<string, string>()
+  const problems = new Map<string, { sentence: string; code: string }>()
   const warnings: string[] = []
+  const paths = new Map<string, ReadPath>()
 
   const textOf = (name: string, setting: Setting<unknown>): string | undefined => {
     const value = environment[name] || undefined
@@ -50,35 +69,44 @@ export function settingsReader<const Settings extends Table>(
       return value ?? setting.default
     }
     if (value !== undefined) throw new Misfit('given once: it and its _FILE are both set')
-    try {
-      return readFileSync(path, 'utf8').trim()
-    } catch {
-      throw new Misfit('readable: its _FILE names a file that cannot be read')
-    }
+    const text = filesOf(name).secret(path).trim()
+    // Nothing would turn the setting off, which is done by taking the setting away.
+    if (text === '') throw new Misfit('in its _FILE, which is empty', 'empty')
+    return text
   }
 
-  const problem = (name: string, sentence: string) => {
-    if (!problems.has(name)) problems.set(name, `${name} ${sentence}`)
+  const filesOf = (name: string): SettingFiles => {
+    const most = MODE in settings && name !== MODE ? (read(MODE) as number | undefined) : undefined
+    return settingFiles(most ?? 0, (path) => paths.set(name, path))
+  }
+
+  const problem = (name: string, sentence: string, code = 'unfit') => {
+    if (!problems.has(name)) problems.set(name, { sentence: `${name} ${sentence}`, code })
+  }
+
+  const read = <Name extends keyof Settings & string>(name: Name) => {
+    const setting: Setting<unknown> = settings[name] as Setting<unknown>
+    try {
+      const text = textOf(name, setting)
+      return text === undefined ? undefined : (setting.read(text, filesOf(name)) as Values<Settings>[Name])
+    } catch (error) {
+      if (!(error instanceof Misfit)) throw error
+      problem(name, `must be ${error.message}`, error.code)
+      return undefined
+    }
   }
 
   return {
     warnings,
+    paths,
     problem,
-    read: <Name extends keyof Settings & string>(name: Name) => {
-      const setting: Setting<unknown> = settings[name] as Setting<unknown>
-      try {
-        const text = textOf(name, setting)
-        return text === undefined ? undefined : (setting.read(text) as Values<Settings>[Name])
-      } catch (error) {
-        if (!(error instanceof Misfit)) throw error
-        problem(name, `must be ${error.message}`)
-        return undefined
-      }
-    },
+    read,
     finish: () => {
       if (problems.size === 0) return
+      const told = [...problems]
       throw new ConfigError(
-        `wrong settings:\n${[...problems.values()].map((line) => `  ${line}`).join('\n')}`,
+        `wrong settings:\n${told.map(([, { sentence }]) => `  ${sentence}`).join('\n')}`,
+        new Map(told.map(([name, { code }]) => [name, code])),
       )
     },
   }

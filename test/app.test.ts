@@ -94,6 +94,7 @@ test('when it cannot be found out who calls, that is a failure and the call may 
     knows: () => Promise.reject(new Failure('unavailable', { detail: 'keys' })),
     unanswered: () => void unanswered++,
     answer: () => Promise.reject(new Error('asked')),
+    renew: () => undefined,
   }
   const request = requester(createHooksApp([route], { log, metrics: createMetrics() }))
   expect((await request(hook.path, { method: hook.method })).status).toBe(503)

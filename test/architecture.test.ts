@@ -11,12 +11,24 @@ const allowed: Record<string, readonly string[]> = {
   'domain.ts': [],
   'errors.ts': [],
   'secrets.ts': [],
+  'secret-strength.ts': [],
   'input.ts': [],
   'setting-texts.ts': [],
-  'settings-reader.ts': ['setting-texts.ts'],
-  'config-dialects.ts': ['setting-texts.ts', 'settings-reader.ts', 'callers', 'config-tokens.ts', 'dialects'],
+  'setting-files.ts': ['setting-texts.ts'],
+  'settings-reader.ts': ['setting-files.ts', 'setting-texts.ts'],
+  'settings-watch.ts': ['setting-files.ts'],
+  'config-dialects.ts': [
+    'secret-strength.ts',
+    'setting-texts.ts',
+    'settings-reader.ts',
+    'callers',
+    'config-tokens.ts',
+    'dialects',
+  ],
   'config-tokens.ts': ['callers', 'setting-texts.ts', 'settings-reader.ts'],
   'config.ts': [
+    'secret-strength.ts',
+    'setting-files.ts',
     'setting-texts.ts',
     'settings-reader.ts',
     'config-dialects.ts',
@@ -24,12 +36,13 @@ const allowed: Record<string, readonly string[]> = {
     'dialects',
     'tls-files.ts',
   ],
-  'tls-files.ts': ['errors.ts', 'log.ts'],
+  'tls-files.ts': [],
+  'renewal.ts': ['config.ts', 'errors.ts', 'log.ts', 'settings-watch.ts'],
   'log.ts': ['domain.ts', 'errors.ts'],
   'metrics.ts': [],
   'strict-http.ts': [],
   'http.ts': ['setting-texts.ts', 'domain.ts', 'errors.ts', 'tls-files.ts', 'strict-http.ts'],
-  callers: ['errors.ts', 'secrets.ts', 'setting-texts.ts'],
+  callers: ['errors.ts', 'secret-strength.ts', 'secrets.ts', 'setting-texts.ts'],
   lanes: [],
   hashes: ['domain.ts', 'errors.ts', 'lanes'],
   dialects: ['domain.ts', 'errors.ts', 'callers'],
@@ -50,7 +63,7 @@ const allowed: Record<string, readonly string[]> = {
   load: ['domain.ts', 'errors.ts', 'hashes'],
   harden: ['domain.ts', 'errors.ts', 'hashes'],
   analyze: ['domain.ts', 'errors.ts', 'hashes', 'checker'],
-  doctor: ['domain.ts'],
+  doctor: ['domain.ts', 'secret-strength.ts'],
   audit: [],
   forget: ['errors.ts', 'log.ts', 'metrics.ts'],
   seal: ['errors.ts'],
@@ -61,7 +74,7 @@ const allowed: Record<string, readonly string[]> = {
 
 /** Types alone: of the database's answers and of HTTP, where the functions that bring them are given. */
 const allowedTypes: Record<string, readonly string[]> = {
-  admin: ['errors.ts', 'input.ts', 'log.ts', 'metrics.ts', 'secrets.ts'],
+  admin: ['errors.ts', 'input.ts', 'log.ts', 'metrics.ts'],
   load: ['db'],
   harden: ['db'],
   analyze: ['db'],
@@ -74,6 +87,7 @@ const allowedTypes: Record<string, readonly string[]> = {
 }
 
 const knowEverything = [
+  'account-renewal.ts',
   'main.ts',
   'record.ts',
   'hash-context.ts',

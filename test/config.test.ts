@@ -1,12 +1,12 @@
 import { generateKeyPairSync } from 'node:crypto'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ConfigError, readConfig, readHashSettings, settings } from '../src/config.ts'
 
-const TOKEN = 'admin-token-admin-token-admin-token'
-const SECRET = 'Bearer hook-secret-hook-secret-hook-secret'
+const TOKEN = 'k3Qm9v-admin-x7Lw2pTzR5-token-Yb8Nd'
+const SECRET = 'Bearer c4Vn8s-hook-q1Jf6hGxE3-secret-Mu9Ka'
 const complete = { DATABASE_URL: 'postgresql://h/d', ADMIN_TOKENS: TOKEN, OKTA_HOOK_SECRETS: SECRET }
 
 let directory: string
@@ -93,29 +93,75 @@ test('plain text is compared only when it is allowed, and the start warns of it'
 })
 
 test('several secrets, so that one can be rotated', () => {
-  const config = readConfig({ ...complete, OKTA_HOOK_SECRETS: 'Basic abc , Bearer def' })
-  expect(config.dialects.get('okta')?.callers.proofs).toEqual({ HOOK_SECRETS: ['Basic abc', 'Bearer def'] })
+  const config = readConfig({ ...complete, OKTA_HOOK_SECRETS: `${SECRET} , ${SECRET}2` })
+  expect(config.dialects.get('okta')?.callers.proofs).toEqual({ HOOK_SECRETS: [SECRET, `${SECRET}2`] })
 })
 
-test.for([
-  { setting: 'OKTA_HOOK_SECRETS', weak: 'Bearer short', strong: SECRET },
-  { setting: 'OKTA_BASIC', weak: `${'u'.repeat(40)}:short`, strong: `u:${SECRET}` },
-  { setting: 'OKTA_HMAC_SECRETS', weak: `whsec_${btoa('short')}`, strong: `whsec_${btoa(SECRET)}` },
-])(
-  '$setting alone turns the dialect on, and is warned about where it is short',
-  ({ setting, weak, strong }) => {
-    const { OKTA_HOOK_SECRETS: _, ...rest } = complete
-    const warnings = (text: string) => {
-      const config = readConfig({ ...rest, [setting]: text })
-      expect([...config.dialects.keys()]).toEqual(['okta'])
-      expect(config.warnings.join()).not.toContain(text)
-      return config.warnings.filter((warning) => warning.startsWith(`${setting} holds`))
-    }
-    expect(warnings(weak)).toHaveLength(1)
-    expect(warnings(`${strong},${weak}`)).toHaveLength(1)
-    expect(warnings(strong)).toEqual([])
+const PUBLISHED_KEY = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'
+const key = (text: string) => `whsec_${btoa(text)}`
+
+describe.each([
+  { setting: 'OKTA_HOOK_SECRETS', strong: SECRET, of: (text: string) => `Bearer ${text}` },
+  { setting: 'OKTA_BASIC', strong: `u:${SECRET}`, of: (text: string) => `${'u'.repeat(40)}:${text}` },
+  { setting: 'OKTA_HMAC_SECRETS', strong: key(SECRET), of: key },
+])('$setting', ({ setting, strong, of }) => {
+  const { OKTA_HOOK_SECRETS: _, ...rest } = complete
+  const told = (text: string) => complaint({ ...rest, [setting]: text })
+
+  test('alone turns the dialect on', () => {
+    const config = readConfig({ ...rest, [setting]: strong })
+    expect([...config.dialects.keys()]).toEqual(['okta'])
+    expect(config.warnings.join()).not.toContain(strong)
+  })
+
+  test.each([
+    { title: 'a short one', weak: of('c4Vn8s-q1Jf6'), says: /holds a (value|password|key) shorter than/ },
+    { title: 'a sample', weak: of('changeme-secret-password-change-me-example'), says: /holds a sample/ },
+    { title: 'one character', weak: of('q'.repeat(48)), says: /a short text repeated/ },
+    { title: 'a text twice', weak: of('x7Lw2pTzR5Yb8Nd-'.repeat(3)), says: /a short text repeated/ },
+    { title: 'the same twice', weak: strong, says: /holds the same secret twice/ },
+    { title: 'the admin token', weak: of(TOKEN), says: /ADMIN_TOKENS holds a secret that .* holds too/ },
+  ])('$title stops the start, beside a good one too', ({ title, weak, says }) => {
+    const message = told(`${strong},${weak}`)
+    expect(message).toMatch(says)
+    expect(message.split('\n')).toHaveLength(2)
+    for (const part of [weak, strong, TOKEN]) expect(message.includes(part), 'a value is told').toBe(false)
+    if (title !== 'the same twice') expect(told(weak)).toMatch(says)
+  })
+})
+
+test('a published key stops the start', () => {
+  expect(complaint({ ...complete, OKTA_HMAC_SECRETS: PUBLISHED_KEY })).toContain(
+    'OKTA_HMAC_SECRETS holds a key that is published',
+  )
+})
+
+test.each([
+  {
+    title: 'two dialects',
+    change: { ORY_HOOK_SECRETS: SECRET },
+    names: ['OKTA_HOOK_SECRETS', 'ORY_HOOK_SECRETS'],
   },
-)
+  {
+    title: 'two kinds',
+    change: { OKTA_BASIC: `user:${SECRET.slice(7)}` },
+    names: ['OKTA_HOOK_SECRETS', 'OKTA_BASIC'],
+  },
+])('a secret of $title stops the start', ({ change, names: [one, other] }) => {
+  expect(complaint({ ...complete, ...change })).toBe(
+    `wrong settings:\n  ${one} holds a secret that ${other} holds too`,
+  )
+})
+
+test.each([
+  'changeme-changeme-changeme-changeme',
+  `${'x'.repeat(40)}`,
+  'YOUR-SECRET-HERE-your-secret-here-!!',
+])('an admin token that is none: %#', (token) => {
+  const message = complaint({ ...complete, ADMIN_TOKENS: token })
+  expect(message).toMatch(/^ {2}ADMIN_TOKENS holds a (sample|secret that is)/m)
+  expect(message).not.toContain(token)
+})
 
 test.for([
   { change: { OKTA_BASIC: 'canary' }, says: /OKTA_BASIC must be/ },
@@ -126,7 +172,7 @@ test.for([
   { change: { TRUSTED_PROXY_HOPS: '-1' }, says: /TRUSTED_PROXY_HOPS must be/ },
   { change: { TLS_CLIENT_CA_FILE: '/etc/hostname' }, says: /TLS_CLIENT_CA_FILE needs TLS_CERT_FILE/ },
   {
-    change: { TLS_CERT_FILE: '/etc/hostname', TLS_KEY_FILE: '/etc/hostname' },
+    change: { TLS_CERT_FILE: '/etc/passwd', TLS_KEY_FILE: '/etc/passwd', SECRET_FILE_MODE: '0444' },
     says: /TLS_CERT_FILE and the key .* cannot be used together/,
   },
 ])('what cannot prove anything stops the start: $says', ({ change, says }) => {
@@ -165,12 +211,77 @@ test('without a database, the sentence names both ways', () => {
 
 test('a secret in a file is read and not warned about; in the environment it is warned about', () => {
   const path = join(directory, 'tokens')
-  writeFileSync(path, `${TOKEN}\n`)
+  writeFileSync(path, `${TOKEN}\n`, { mode: 0o600 })
   const { ADMIN_TOKENS: _, ...rest } = complete
   const config = readConfig({ ...rest, ADMIN_TOKENS_FILE: path })
   expect(config.adminTokens).toEqual([TOKEN])
   expect(config.warnings.join()).not.toContain('ADMIN_TOKENS')
   expect(readConfig(complete).warnings.join()).toContain('ADMIN_TOKENS')
+})
+
+describe('the mode of a file that holds a secret', () => {
+  const path = (name: string) => join(directory, name)
+  const { ADMIN_TOKENS: _, ...rest } = complete
+  const toldOf = (mode: string, permitted?: string) => {
+    writeFileSync(path('kept'), TOKEN)
+    chmodSync(path('kept'), Number.parseInt(mode, 8))
+    return complaint({
+      ...rest,
+      ADMIN_TOKENS_FILE: path('kept'),
+      ...(permitted !== undefined && { SECRET_FILE_MODE: permitted }),
+    })
+  }
+  const TOO_OPEN = /^ {2}ADMIN_TOKENS must be kept from others, and .* more than SECRET_FILE_MODE: chmod 600/m
+
+  test.each(['600', '400', '700'])('%s is narrow', (mode) => {
+    expect(toldOf(mode)).toBe('')
+  })
+
+  test.each(['640', '604', '610', '601', '620', '602', '644', '777'])('%s is too open', (mode) => {
+    expect(toldOf(mode)).toMatch(TOO_OPEN)
+  })
+
+  test('SECRET_FILE_MODE permits what it says and no more', () => {
+    expect([toldOf('440', '0440'), toldOf('640', '440'), toldOf('444', '0444')]).toEqual(['', '', ''])
+    for (const told of [toldOf('444', '0440'), toldOf('460', '0440'), toldOf('666', '0444')])
+      expect(told).toMatch(TOO_OPEN)
+  })
+
+  test.each(['0666', '0720', '7777', '0x1', 'rw', '9'])('%s is no such mode', (mode) => {
+    expect(complaint({ ...complete, SECRET_FILE_MODE: mode })).toMatch(
+      /SECRET_FILE_MODE must be an octal mode/,
+    )
+  })
+
+  test('counts for keys of TLS and for secrets of recipes', () => {
+    const secrets = path('secrets')
+    mkdirSync(secrets)
+    writeFileSync(join(secrets, 'pepper'), 'pepper\n', { mode: 0o600 })
+    expect(readHashSettings({ HASH_SECRETS_DIR: secrets }).secrets.get('pepper')?.toString()).toBe('pepper')
+    chmodSync(join(secrets, 'pepper'), 0o644)
+    writeFileSync(path('cert'), 'x')
+    writeFileSync(path('key'), 'x', { mode: 0o640 })
+    const message = complaint({
+      ...complete,
+      HASH_SECRETS_DIR: secrets,
+      TLS_CERT_FILE: path('cert'),
+      TLS_KEY_FILE: path('key'),
+    })
+    expect(message).toMatch(/^ {2}HASH_SECRETS_DIR must be kept from others/m)
+    expect(message).toMatch(/^ {2}TLS_KEY_FILE must be kept from others/m)
+  })
+})
+
+test.each([
+  {
+    title: 'an empty file',
+    path: () => join(directory, 'empty'),
+    says: 'must be in its _FILE, which is empty',
+  },
+  { title: 'a directory', path: () => directory, says: 'must be the path of a regular file' },
+])('$title is no secret, and turns nothing off', ({ path, says }) => {
+  writeFileSync(join(directory, 'empty'), '\n', { mode: 0o600 })
+  expect(complaint({ ...complete, ORY_HOOK_SECRETS_FILE: path(), SECRET_FILE_MODE: '0555' })).toContain(says)
 })
 
 test.each([
@@ -212,7 +323,7 @@ describe('a dialect whose callers have tokens', () => {
 
   test('takes several keys, in a file', () => {
     const path = join(directory, 'keys.pem')
-    writeFileSync(path, `${key}${key}`)
+    writeFileSync(path, `${key}${key}`, { mode: 0o600 })
     const { ENTRA_KEY: _, ...others } = entra
     const config = readConfig({ ...rest, ...others, ENTRA_KEY_FILE: path })
     expect(config.dialects.get('entra')?.own.KEY).toBe(`${key}${key}`.trim())

@@ -23,6 +23,7 @@ test('docs/settings.md says what config.ts says', async () => {
   const page = `# Settings
 
 Environment variables only. For every secret, \`NAME_FILE\` names a file that holds the value; that is what production uses.
+Others must not be able to read it, and it is followed while the service runs: [secrets.md](secrets.md).
 The value itself works too and is warned about. A wrong or missing setting stops the start with one message that lists all of
 them and repeats no value. This page is made from \`src/config.ts\` by \`test/docs.test.ts\`.
 

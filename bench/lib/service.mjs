@@ -1,5 +1,6 @@
 // The built service as processes of their own, on a PostgreSQL of the benchmark's own.
 import { spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import pg from 'pg'
@@ -9,7 +10,9 @@ export const DIST = process.env.DIST ?? fileURLToPath(new URL('../../dist', impo
 const { startEmbedded } = await import(`${DIST}/db/embedded.js`)
 const { migrateDatabase } = await import(`${DIST}/db/migrate.js`)
 
-export const SECRET = 'benchmark-benchmark-benchmark-benchmark'
+/** New for every run, as the service takes neither samples nor one secret for two doors. */
+export const SECRET = randomBytes(32).toString('base64url')
+export const TOKEN = randomBytes(32).toString('base64url')
 
 /** Calls `work` with the connection string of a new database that has the tables. */
 export async function withDatabase(work) {
@@ -47,7 +50,7 @@ export function startService(url, environment = {}) {
     DATABASE_URL: url,
     HOOKS_LISTEN: '127.0.0.1:0',
     ADMIN_LISTEN: '127.0.0.1:0',
-    ADMIN_TOKENS: SECRET,
+    ADMIN_TOKENS: TOKEN,
     OKTA_HOOK_SECRETS: SECRET,
     // A no would otherwise wait for its moment, and the figures are about checks.
     REFUSAL_FLOOR_MS: 'off',

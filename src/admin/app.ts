@@ -3,11 +3,11 @@ import { errorCode } from '../errors.ts'
 import { lookupName } from '../input.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
-import { isOneOf } from '../secrets.ts'
 import type { Ambiguous, Counts, Health, Problem, UserHistory } from './answers.ts'
 
 export interface AdminDeps {
-  readonly tokens: readonly string[]
+  /** Whether a bearer token is one of those of today. */
+  readonly isToken: (presented: string) => boolean
   readonly counts: () => Promise<Counts>
   readonly histories: (name: string) => Promise<UserHistory[]>
   /** Whether a query and a check succeed in time, and no shutdown has begun. */
@@ -20,7 +20,7 @@ export interface AdminDeps {
 
 /** Where people and machines look. Health needs no token and shows nothing; everything else does. */
 export function createAdminApp({
-  tokens,
+  isToken,
   counts,
   histories,
   ready,
@@ -38,7 +38,7 @@ export function createAdminApp({
 
   app.use(async (context, next) => {
     const presented = /^Bearer (.+)$/i.exec(context.req.raw.headers.get('authorization') ?? '')?.[1] ?? ''
-    if (isOneOf(presented, tokens)) return next()
+    if (isToken(presented)) return next()
     metrics.callersRefused.inc({ listener: 'admin' })
     log({ event: 'admin-refused', path: routeOf(context) })
     context.header('www-authenticate', 'Bearer')

@@ -1,4 +1,4 @@
-import { isOneOf } from '../secrets.ts'
+import { acceptedSecrets } from '../secrets.ts'
 import { list, Misfit } from '../setting-texts.ts'
 import { proofKind, SHORT_SECRET } from './proof.ts'
 
@@ -9,18 +9,29 @@ export const basic = proofKind<{ BASIC: readonly string[] }>({
       read: readUsers,
       secret: true,
       purpose: (title) =>
-        `Comma-separated \`user:password\` with which ${title} calls by HTTP Basic. Several at once, so that one can be rotated. A password may have colons, but no comma.`,
+        `Comma-separated \`user:password\` with which ${title} calls by HTTP Basic. Several at once, so that one can be rotated. A password has ${SHORT_SECRET} characters or more; it may have colons, but no comma.`,
       weakness: (users) =>
-        users.some((user) => user.length - user.indexOf(':') - 1 < SHORT_SECRET)
+        users.some((user) => passwordOf(user).length < SHORT_SECRET)
           ? `holds a password shorter than ${SHORT_SECRET} characters`
           : undefined,
+      bare: (users) => users.map(passwordOf),
     },
   },
-  create: ({ BASIC: users = [] }) =>
-    users.length === 0
-      ? null
-      : { matches: ({ header }) => isOneOf(readBasic(header('authorization') ?? '') ?? '', users) },
+  create: ({ BASIC: users = [] }) => {
+    if (users.length === 0) return null
+    let accepted = acceptedSecrets(users)
+    return {
+      matches: ({ header }) => accepted.has(readBasic(header('authorization') ?? '') ?? ''),
+      renew: ({ BASIC: next = [] }) => {
+        accepted = acceptedSecrets(next)
+      },
+    }
+  },
 })
+
+function passwordOf(user: string): string {
+  return user.slice(user.indexOf(':') + 1)
+}
 
 function readUsers(text: string): readonly string[] {
   const users = list(1)(text)

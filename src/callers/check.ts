@@ -15,6 +15,8 @@ export interface CallerCheck {
   knows(call: Call): Promise<boolean>
   /** A call that was known ended in a failure. */
   unanswered(call: Call): void
+  /** Other values of the same settings. */
+  renew(values: CallerValues): void
 }
 
 /**
@@ -48,6 +50,9 @@ export function createCallerCheck(
     },
     unanswered: (call) => {
       for (const proof of proofs) proof.unanswered?.(call)
+    },
+    renew: (next) => {
+      for (const proof of proofs) proof.renew?.(next)
     },
   }
 }

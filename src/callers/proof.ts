@@ -1,7 +1,7 @@
 import type { Call } from '../http.ts'
 
 /** One way in which a caller shows who it is, with the secrets of one dialect inside. */
-export interface Proof {
+export interface Proof<Values = CallerValues> {
   /**
    * `body` is what was sent, byte for byte, and may not be changed; empty without `needsBody`. Throws a Failure when it
    * cannot find out: that is answered as a failure, never as a stranger's call.
@@ -12,6 +12,8 @@ export interface Proof {
   possible?(call: Call): boolean
   /** A call that matched ended in a failure, so that the provider may repeat it. */
   unanswered?(call: Call): void
+  /** From now on these values hold, for calls that were not looked at yet. What is remembered of calls stays. */
+  renew?(values: Values): void
 }
 
 export interface CallerSetting<Value> {
@@ -22,8 +24,10 @@ export interface CallerSetting<Value> {
   readonly purpose: (title: string) => string
   /** `NAME_FILE` names a file with the value. */
   readonly secret?: true
-  /** Said at the start, after the setting's name: what works but should not stay so. */
+  /** Why the service must not run with it, to be said after the setting's name. */
   readonly weakness?: (value: Value) => string | undefined
+  /** What would have to be guessed, of each secret in it: without a scheme's name, a user's or a prefix. */
+  readonly bare?: (value: Value) => readonly string[]
 }
 
 /** What one dialect's callers have to show: values of settings, by the settings' names without the dialect's prefix. */
@@ -42,11 +46,11 @@ export interface ProofKind {
 /** A kind whose values have types: they are what `read` of the same setting gave, so nothing is checked again. */
 export function proofKind<Values extends object>(kind: {
   readonly settings: { readonly [Name in keyof Values]: CallerSetting<Values[Name]> }
-  create(values: Partial<Values>): Proof | null
+  create(values: Partial<Values>): Proof<Partial<Values>> | null
 }): ProofKind {
   return {
     settings: kind.settings as ProofKind['settings'],
-    create: (values) => kind.create(values as Partial<Values>),
+    create: (values) => kind.create(values as Partial<Values>) as Proof | null,
   }
 }
 

@@ -28,15 +28,17 @@ export const standardWebhooks = proofKind<{ HMAC_SECRETS: readonly Buffer[] }>({
       read: readKeys,
       secret: true,
       purpose: (title) =>
-        `Comma-separated; each is \`whsec_\` and a key in base64, with which ${title} signs its calls as Standard Webhooks say. Several at once, so that one can be rotated.`,
+        `Comma-separated; each is \`whsec_\` and a key in base64, of ${SHORT_KEY} bytes or more, with which ${title} signs its calls as Standard Webhooks say. Several at once, so that one can be rotated.`,
       weakness: (keys) =>
         keys.some(({ length }) => length < SHORT_KEY)
           ? `holds a key shorter than ${SHORT_KEY} bytes`
           : undefined,
+      bare: (keys) => keys.map((key) => key.toString('latin1')),
     },
   },
-  create: ({ HMAC_SECRETS: keys = [] }) => {
-    if (keys.length === 0) return null
+  create: ({ HMAC_SECRETS: first = [] }) => {
+    if (first.length === 0) return null
+    let keys = first
     const seen = createSeenIds(REMEMBERED_MS, MOST_IDS)
     const claims = new WeakMap<Call, string>()
     return {
@@ -52,6 +54,10 @@ export const standardWebhooks = proofKind<{ HMAC_SECRETS: readonly Buffer[] }>({
       unanswered: (call) => {
         const id = claims.get(call)
         if (id !== undefined) seen.release(id)
+      },
+      // What was seen stays seen: a recorded call must not count again because a key was added.
+      renew: ({ HMAC_SECRETS: next = [] }) => {
+        keys = next
       },
     }
   },

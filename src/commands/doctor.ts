@@ -2,14 +2,9 @@ import { type Config, ConfigError, readConfig } from '../config.ts'
 import { dialects } from '../dialects/index.ts'
 import { checkCertificate } from '../doctor/certificate.ts'
 import { type Finding, problem, several, warning, worstFirst } from '../doctor/finding.ts'
-import {
-  checkEmbedded,
-  checkListeners,
-  checkProviders,
-  checkSecrets,
-  type HeldSecret,
-} from '../doctor/settings.ts'
+import { checkEmbedded, checkListeners, checkProviders, checkSecrets } from '../doctor/settings.ts'
 import { hashContextOf } from '../hash-context.ts'
+import { bareSecret, type HeldSecret } from '../secret-strength.ts'
 import type { Command, Io } from './command.ts'
 import { examineDatabase, settingOf } from './doctor-database.ts'
 import { printable, readOptions, table } from './options.ts'
@@ -48,7 +43,7 @@ async function examine(io: Io): Promise<Finding[]> {
     ...checkProviders(dialects, new Set(config.dialects.keys()), mentionedIn(io.env)),
     ...checkSecrets(secretsOf(config)),
     ...checkListeners(adminListen.host, hooksListen.host, tls !== undefined),
-    ...(tls === undefined ? [] : checkCertificate(tls.contents, new Date())),
+    ...(tls === undefined ? [] : checkCertificate(tls, new Date())),
     ...checkEmbedded(urls),
     ...(await examineDatabase(config, io.env)),
   ]
@@ -90,10 +85,13 @@ function secretsOf({
   hooksDatabase,
   adminDatabase,
   purge,
-}: Config): HeldSecret[] {
+}: Config): readonly HeldSecret[] {
   const hooks = [...configured].flatMap(([name, { callers }]) =>
     Object.entries(callers.proofs).flatMap(([setting, values]) =>
-      textsIn(values).map((value) => ({ setting: `${name.toUpperCase()}_${setting}`, value, judged: true })),
+      textsIn(values).map((value) => ({
+        setting: `${name.toUpperCase()}_${setting}`,
+        bare: bareSecret(value),
+      })),
     ),
   )
   const urls = new Map([
@@ -102,22 +100,20 @@ function secretsOf({
     ...(purge ? [[settingOf('PURGE_DATABASE_URL', purge.database), purge.database.url] as const] : []),
   ])
   const passwords = [...urls]
-    .map(([setting, url]) => ({ setting, value: passwordIn(url), judged: false }))
-    .filter(({ value }) => value !== '')
-  return [
-    ...adminTokens.map((value) => ({ setting: 'ADMIN_TOKENS', value, judged: true })),
-    ...hooks,
-    ...passwords,
-  ]
+    .map(([setting, url]) => ({ setting, bare: passwordIn(url) }))
+    .filter(({ bare }) => bare !== '')
+  return [...adminTokens.map((bare) => ({ setting: 'ADMIN_TOKENS', bare })), ...hooks, ...passwords]
 }
 
 function textsIn(values: unknown): readonly string[] {
   return Array.isArray(values) ? values.filter((value) => typeof value === 'string') : []
 }
 
+/** URL has no place for an account without a host, which is what stands before a socket's directory. */
 function passwordIn(url: string): string {
+  const [, password = ''] = /^[^/]*\/\/[^:@/?]*:([^@/?]*)@/.exec(url) ?? []
   try {
-    return decodeURIComponent(new URL(url).password)
+    return decodeURIComponent(password)
   } catch {
     return ''
   }

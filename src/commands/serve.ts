@@ -20,13 +20,14 @@ Settings are environment variables: see docs/settings.md.`,
     requireSealed(io)
     const embedded = values.embedded === undefined ? undefined : await embeddedDatabase(values.embedded, io)
     try {
-      const config = readConfig(io.env, embedded?.url)
+      const read = () => readConfig(io.env, embedded?.url)
+      const config = read()
       const log = createLog(config.logLevel)
       const stoppingOnCrash = endOnCrash((code) => log({ event: 'crash', code }))
       if (!sealMemory()) log({ event: 'core-dumps-on' })
-      const service = await startService(config, log)
+      const service = await startService(config, log, read)
       const stop = stoppingOnCrash(service.stop)
-      if (config.tls) process.on('SIGHUP', service.reload)
+      process.on('SIGHUP', service.reload)
       await aborted(io.stop)
       await stop()
       return 0

@@ -1,57 +1,17 @@
+import { type HeldSecret, sharedSecrets } from '../secret-strength.ts'
 import { type Finding, fine, problem, warning } from './finding.ts'
 
-/** One value of a setting that must stay secret. */
-export interface HeldSecret {
-  readonly setting: string
-  readonly value: string
-  /** Whether its length is ours to judge: a database account may be guarded by more than its password. */
-  readonly judged: boolean
-}
-
-/**
- * Characters, without the word before it (`Bearer`). 16 characters of base64 are 96 bits; what people think up is shorter.
- */
-const SHORT_SECRET = 16
-
-/** Secrets that can be guessed, and those that open two doors. */
+/** Secrets that open two doors: one of ours that is a database password too. Every other pair `serve` refuses. */
 export function checkSecrets(secrets: readonly HeldSecret[]): Finding[] {
-  const known = secrets.map(({ value, ...secret }) => ({ ...secret, bare: bareSecret(value) }))
-  const short = [
-    ...new Set(
-      known.filter(({ bare, judged }) => judged && bare.length < SHORT_SECRET).map((one) => one.setting),
+  const shared = sharedSecrets(secrets)
+  if (shared.length === 0) return [fine('secrets', 'No secret is short and none is used twice.')]
+  return shared.map(([setting, other]) =>
+    problem(
+      'secrets',
+      `The same secret stands in ${setting} and ${other} alike: whoever has the one has the other.`,
+      'Give each a secret of its own.',
     ),
-  ]
-  const shared = new Set<string>()
-  for (const [at, { setting, bare }] of known.entries())
-    for (const other of known.slice(at + 1))
-      if (bare === other.bare)
-        shared.add(setting === other.setting ? `${setting} twice` : `${setting} and ${other.setting} alike`)
-  const found = [
-    ...short.map((setting) =>
-      problem(
-        'secrets',
-        `${setting} holds a secret of fewer than ${SHORT_SECRET} characters, which can be guessed.`,
-        'Make another one: openssl rand -base64 32.',
-      ),
-    ),
-    ...[...shared].map((where) =>
-      problem(
-        'secrets',
-        `The same secret stands in ${where}: whoever has the one has the other.`,
-        'Give each a secret of its own.',
-      ),
-    ),
-  ]
-  return found.length > 0 ? found : [fine('secrets', 'No secret is short and none is used twice.')]
-}
-
-/** What is secret of a complete Authorization header: the token, or the password of Basic. */
-function bareSecret(value: string): string {
-  const [, word = '', rest = ''] = /^(Bearer|Basic) +(?! )(.+)$/i.exec(value) ?? []
-  if (word === '') return value
-  if (word.toLowerCase() === 'bearer') return rest
-  const pair = Buffer.from(rest, 'base64').toString('utf8')
-  return pair.includes(':') ? pair.slice(pair.indexOf(':') + 1) : rest
+  )
 }
 
 /**

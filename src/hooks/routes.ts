@@ -41,6 +41,8 @@ export interface HookRoute {
   /** A call that was known ended in a failure: the provider may repeat it. */
   unanswered(call: Call): void
   answer(call: Call, deadline: number): Promise<Reply>
+  /** Other secrets of the same settings, for this and the other routes of the dialect. */
+  renew(policy: DialectPolicy): void
 }
 
 export interface Flows {
@@ -79,28 +81,39 @@ export function hookRoutes(
     const policy = policies.get(dialect.name)
     if (policy === undefined) return []
     const desk: Desk = { ...flows, dialect, policy, limit: createLimit(policy.lookupsPerMinute) }
-    const { knows, unanswered } = createCallerCheck(
+    const { knows, unanswered, renew } = createCallerCheck(
       policy.callers,
       flows.allows,
       LARGEST_BODY,
       tokenProofs(dialect, policy, flows),
     )
-    return dialect
-      .hooks(policy.own)
-      .filter(({ flow }) => flow !== 'lookup' || policy.lookup)
-      .map((hook) => ({
+    return hooksOf(dialect, policy).map((first, at) => {
+      let hook = first
+      return {
         dialect,
-        hook,
-        knows: hook.flow === 'handshake' && hook.open ? async () => true : knows,
+        get hook() {
+          return hook
+        },
+        knows: first.flow === 'handshake' && first.open ? async () => true : knows,
         unanswered,
         answer: (call, deadline) => answer(hook, call, deadline, desk),
-      }))
+        renew: (next) => {
+          renew(next.callers.proofs)
+          // Secrets of the dialect's own, as the keys that open a body.
+          hook = hooksOf(dialect, next)[at] ?? hook
+        },
+      }
+    })
   })
 }
 
 /** Milliseconds from the start of a call to its deadline. */
 export function answerWithin(hook: Hook, dialect: Dialect): number {
   return hook.answerWithin ?? dialect.answerWithin
+}
+
+function hooksOf(dialect: Dialect, { own, lookup }: DialectPolicy): readonly Hook[] {
+  return dialect.hooks(own).filter(({ flow }) => flow !== 'lookup' || lookup)
 }
 
 function tokenProofs(

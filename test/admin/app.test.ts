@@ -3,6 +3,7 @@ import type { UserHistory } from '../../src/admin/answers.ts'
 import { createAdminApp } from '../../src/admin/app.ts'
 import { Failure } from '../../src/errors.ts'
 import { createMetrics } from '../../src/metrics.ts'
+import { acceptedSecrets } from '../../src/secrets.ts'
 import { logBook, TOKEN } from '../helpers/service.ts'
 
 const counts = {
@@ -20,7 +21,7 @@ const ann = { id: '1', login: 'ann' } as UserHistory
 function admin(change: Partial<Parameters<typeof createAdminApp>[0]> = {}) {
   const { events, log } = logBook()
   const app = createAdminApp({
-    tokens: [`${TOKEN}-old`, TOKEN],
+    isToken: acceptedSecrets([`${TOKEN}-old`, TOKEN]).has,
     counts: async () => counts,
     histories: async (name) => (name === 'ann' ? [ann] : name === 'twins' ? [ann, { ...ann, id: '2' }] : []),
     ready: async () => true,

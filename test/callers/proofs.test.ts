@@ -140,6 +140,31 @@ describe('Standard Webhooks', () => {
     expect(answers.sort()).toEqual([false, true])
   })
 
+  test('other keys are taken, and what was seen stays seen', async () => {
+    const { knows, unanswered, renew } = checkOf({ HMAC_SECRETS: KEY })
+    const [seen, failed] = [sent(right()), sent(signedHeaders(body, [KEY], { id: 'msg_failed' }))]
+    expect([await knows(seen), await knows(failed)]).toEqual([true, true])
+    renew({ HMAC_SECRETS: readSetting('HMAC_SECRETS', `${KEY},${OTHER_KEY}`) })
+    expect(await knows(sent(right()))).toBe(false)
+    expect(await knows(sent(signedHeaders(body, [OTHER_KEY])))).toBe(false)
+    unanswered(failed)
+    expect(await knows(sent(signedHeaders(body, [OTHER_KEY], { id: 'msg_failed' })))).toBe(true)
+    renew({ HMAC_SECRETS: readSetting('HMAC_SECRETS', OTHER_KEY) })
+    expect(await knows(sent(signedHeaders(body, [KEY], { id: 'msg_old' })))).toBe(false)
+    expect(await knows(sent(signedHeaders(body, [OTHER_KEY], { id: 'msg_new' })))).toBe(true)
+  })
+
+  test('a call whose body arrives while keys change is known by the new ones', async () => {
+    const { knows, renew } = checkOf({ HMAC_SECRETS: `${KEY},${OTHER_KEY}` })
+    const call = callWith(signedHeaders(body, [OTHER_KEY]), body, {
+      body: async () => {
+        renew({ HMAC_SECRETS: readSetting('HMAC_SECRETS', OTHER_KEY) })
+        return Buffer.from(body)
+      },
+    })
+    expect(await knows(call)).toBe(true)
+  })
+
   test('a call that ended in a failure may be repeated; one that was refused frees nothing', async () => {
     const { knows, unanswered } = checkOf({ HMAC_SECRETS: KEY })
     const [first, second] = [sent(right()), sent(right())]
@@ -185,6 +210,22 @@ test('ids that there is no room for are a failure, and none is forgotten for the
 
 describe('several kinds', () => {
   const all = { HOOK_SECRETS: STATIC, BASIC: USER, HMAC_SECRETS: KEY }
+
+  test('old, both and new, for values and for users', async () => {
+    const { knows, renew } = checkOf(all)
+    const known = async () =>
+      Promise.all(
+        [{ authorization: STATIC }, { authorization: `${STATIC}2` }, basicOf(USER), basicOf(`${USER}2`)].map(
+          (headers) => knows(callWith(headers)),
+        ),
+      )
+    expect(await known()).toEqual([true, false, true, false])
+    renew({ HOOK_SECRETS: [STATIC, `${STATIC}2`], BASIC: [USER, `${USER}2`] })
+    expect(await known()).toEqual([true, true, true, true])
+    renew({ HOOK_SECRETS: [`${STATIC}2`], BASIC: [`${USER}2`] })
+    expect(await known()).toEqual([false, true, false, true])
+  })
+
   test.for([
     { title: 'the fixed value', headers: { authorization: STATIC } },
     { title: 'user and password', headers: basicOf(USER) },

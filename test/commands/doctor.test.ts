@@ -98,7 +98,7 @@ test('a sound installation has no problem, whatever else is said', async () => {
   const environment: Record<string, string> = {}
   for (const [name, value] of Object.entries(secrets)) {
     environment[`${name}_FILE`] = join(directory, name)
-    await writeFile(join(directory, name), value)
+    await writeFile(join(directory, name), value, { mode: 0o600 })
   }
   const { code, out } = await runCommand(['doctor', '--json'], {
     ...environment,
@@ -136,25 +136,32 @@ describe('settings', () => {
     {
       title: 'a hook secret that is the admin token',
       change: { OKTA_HOOK_SECRETS: `Bearer ${TOKEN}` },
-      says: 'The same secret stands in ADMIN_TOKENS and OKTA_HOOK_SECRETS alike: whoever has the one has the other.',
+      says: 'ADMIN_TOKENS holds a secret that OKTA_HOOK_SECRETS holds too.',
     },
     {
       title: 'the same within Basic',
       change: { OKTA_HOOK_SECRETS: `Basic ${Buffer.from(`hook:${TOKEN}`).toString('base64')}` },
-      says: 'The same secret stands in ADMIN_TOKENS and OKTA_HOOK_SECRETS alike: whoever has the one has the other.',
+      says: 'ADMIN_TOKENS holds a secret that OKTA_HOOK_SECRETS holds too.',
     },
     {
       title: 'a token twice',
       change: { ADMIN_TOKENS: `${TOKEN},${TOKEN}` },
-      says: 'The same secret stands in ADMIN_TOKENS twice: whoever has the one has the other.',
+      says: 'ADMIN_TOKENS holds the same secret twice.',
     },
     {
       title: 'a short secret',
       change: { OKTA_HOOK_SECRETS: 'Bearer abcdefgh' },
-      says: 'OKTA_HOOK_SECRETS holds a secret of fewer than 16 characters, which can be guessed.',
+      says: 'OKTA_HOOK_SECRETS holds a value shorter than 32 characters.',
     },
   ])('$title is a problem', async ({ change, says }) => {
     expect((await examine(change)).says('problem')).toEqual([says])
+  })
+
+  test('a token that is a database password is a problem', async () => {
+    const account = as(hooksAccount).replace('@', `:${TOKEN}@`)
+    expect((await examine({ HOOKS_DATABASE_URL: account })).says('problem')).toEqual([
+      'The same secret stands in ADMIN_TOKENS and HOOKS_DATABASE_URL alike: whoever has the one has the other.',
+    ])
   })
 
   test('what serve would not start with is told, each setting for itself', async () => {

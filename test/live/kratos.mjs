@@ -150,7 +150,7 @@ async function play() {
   holds('and makes no identity', await kratos.traitsOf(three.email), [])
 
   heading('Carryover has another secret')
-  service = await serve({ ORY_HOOK_SECRETS: 'Bearer another' })
+  service = await serve({ ORY_HOOK_SECRETS: `Bearer ${randomBytes(32).toString('base64url')}` })
   holds('an error of the upstream', await kratos.signIn(LATE, late), UPSTREAM)
   holds('a registration gets an error as well', (await kratos.register(three, NEW_PASSWORD)).told, 'an error')
   await service.stop()

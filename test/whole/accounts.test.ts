@@ -1,7 +1,7 @@
 import { afterAll, expect, test } from 'vitest'
 import { type TestDatabase, testDatabase } from '../helpers/db.ts'
 import { admin, runCommand, startProcess } from '../helpers/process.ts'
-import { caller, passwordImport } from '../helpers/service.ts'
+import { caller, passwordImport, SECRET, TOKEN } from '../helpers/service.ts'
 import { cheapUsers, loadUsers } from '../helpers/users.ts'
 
 let db: TestDatabase
@@ -45,8 +45,8 @@ test('an owner without superuser rights migrates, loads and serves; so do two ac
     const swapped = await runCommand(['serve'], {
       ...narrow,
       HOOKS_DATABASE_URL: as('nobody_at_all'),
-      ADMIN_TOKENS: 'x'.repeat(32),
-      OKTA_HOOK_SECRETS: 'x'.repeat(32),
+      ADMIN_TOKENS: TOKEN,
+      OKTA_HOOK_SECRETS: SECRET,
     })
     expect([swapped.code, swapped.err]).toEqual([1, expect.stringContaining('the database cannot be used')])
   } finally {

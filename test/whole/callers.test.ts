@@ -175,7 +175,7 @@ test('addresses are those of connections where no proxy is said to be', async ()
 describe.skipIf(!hasOpenssl)('client certificates', () => {
   const directory = mkdtempSync(join(tmpdir(), 'carryover-tls-'))
   const path = (name: string) => join(directory, name)
-  const put = (name: string, text: string) => writeFileSync(path(name), text)
+  const put = (name: string, text: string) => writeFileSync(path(name), text, { mode: 0o600 })
   const make = () => {
     const servers = createAuthority('servers')
     const clients = createAuthority('clients')
@@ -240,9 +240,10 @@ describe.skipIf(!hasOpenssl)('client certificates', () => {
   }
 
   const events = (name: string) => service.output().split(`"event":"${name}"`).length - 1
-  /** Has the service look at its files, and waits until it has said something new about them. */
-  async function reload(event: 'certificates-renewed' | 'certificates-unusable') {
+  /** Writes, has the service look at its files, and waits until it has said something new about them. */
+  async function reload(event: 'settings-renewed' | 'setting-unusable', write: () => void) {
     const before = events(event)
+    write()
     service.child.kill('SIGHUP')
     await expect.poll(() => events(event), { timeout: 10_000 }).toBeGreaterThan(before)
   }
@@ -274,11 +275,9 @@ describe.skipIf(!hasOpenssl)('client certificates', () => {
     })
     for (let round = 0; round < 3; round += 1) {
       const { cert, key } = made.issueServer()
-      put('server.crt', cert)
       // The key is not there yet.
-      await reload('certificates-unusable')
-      put('server.key', key)
-      await reload('certificates-renewed')
+      await reload('setting-unusable', () => put('server.crt', cert))
+      await reload('settings-renewed', () => put('server.key', key))
     }
     const enough = results.length + 10
     await expect.poll(() => results.length, { timeout: 20_000 }).toBeGreaterThan(enough)
@@ -290,8 +289,7 @@ describe.skipIf(!hasOpenssl)('client certificates', () => {
   })
 
   test('an empty list of authorities is not taken', async () => {
-    put('clients.crt', '')
-    await reload('certificates-unusable')
+    await reload('setting-unusable', () => put('clients.crt', ''))
     expect([await told(made.right), await told()]).toEqual([KNOWN, STRANGER])
   })
 
@@ -301,11 +299,9 @@ describe.skipIf(!hasOpenssl)('client certificates', () => {
     const session = await sessionOf(made.right)
     expect(await statusBySession(session)).toBe(200)
     const successor = made.newClients.issue('/CN=caller', 'URI:spiffe://example/hook')
-    put('clients.crt', made.clients.cert + made.newClients.cert)
-    await reload('certificates-renewed')
+    await reload('settings-renewed', () => put('clients.crt', made.clients.cert + made.newClients.cert))
     expect([await told(made.right), await told(successor)]).toEqual([KNOWN, KNOWN])
-    put('clients.crt', made.newClients.cert)
-    await reload('certificates-renewed')
+    await reload('settings-renewed', () => put('clients.crt', made.newClients.cert))
     expect([await told(made.right), await told(successor)]).toEqual([STRANGER, KNOWN])
     expect((await askBy(lasting)).status).toBe(401)
     lasting.destroy()

@@ -55,7 +55,7 @@ beforeAll(async () => {
   issuer = await tokenIssuer(first)
   directory = await mkdtemp(join(tmpdir(), 'carryover-entra-'))
   const pems = [replaced, ours].map(({ privateKey }) => privateKey.export({ type: 'pkcs8', format: 'pem' }))
-  await writeFile(join(directory, 'keys.pem'), pems.join(''))
+  await writeFile(join(directory, 'keys.pem'), pems.join(''), { mode: 0o600 })
   service = await start()
 })
 afterAll(async () => {
@@ -295,4 +295,39 @@ test('an issuer that is down stops nobody who is known, and makes nobody a stran
   expect(later.output()).toContain('"event":"caller-keys-lost","dialect":"entra","code":"status-500"')
   later.child.kill('SIGTERM')
   await later.ended
+})
+
+test('keys are replaced while the service runs', async () => {
+  const file = join(directory, 'rotated.pem')
+  const put = (...keys: (typeof ours)[]) =>
+    writeFile(
+      file,
+      keys.map(({ privateKey }) => privateKey.export({ type: 'pkcs8', format: 'pem' })).join(''),
+      {
+        mode: 0o600,
+      },
+    )
+  await put(replaced)
+  issuer.publish(first)
+  const rotated = await start({ ENTRA_KEY_FILE: file })
+  const renewals = () => rotated.output().split('"event":"settings-renewed"').length - 1
+  const opened = async () =>
+    Promise.all(
+      [replaced, ours].map(
+        async (key) => (await post(await body({ key }), undefined, rotated.hooksUrl)).status === 200,
+      ),
+    )
+  const renewed = async (...keys: (typeof ours)[]) => {
+    const before = renewals()
+    await put(...keys)
+    rotated.child.kill('SIGHUP')
+    await expect.poll(renewals, { timeout: 10_000 }).toBe(before + 1)
+  }
+  expect(await opened()).toEqual([true, false])
+  await renewed(replaced, ours)
+  expect(await opened()).toEqual([true, true])
+  await renewed(ours)
+  expect(await opened()).toEqual([false, true])
+  rotated.child.kill('SIGTERM')
+  expect(await rotated.ended).toBe(0)
 })

@@ -30,6 +30,7 @@ beforeAll(async () => {
     { id: '44', login: 'odd@example.com', password_hash: '{ODD}x' },
   ])
   service = await startProcess(db.url, {
+    OKTA_HOOK_SECRETS: '',
     FUSIONAUTH_HOOK_SECRETS: SECRET,
     FUSIONAUTH_ATTRIBUTES: 'plan,groups',
     FUSIONAUTH_ROLES_ATTRIBUTE: 'groups',

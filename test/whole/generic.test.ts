@@ -17,7 +17,11 @@ beforeAll(async () => {
   await loadUsers(db.url, [
     { id: '42', login: 'ann@example.com', password_hash: md5(RIGHT), hash_scheme: 'md5' },
   ])
-  service = await startProcess(db.url, { GENERIC_HOOK_SECRETS: SECRET, VERIFIED_GRACE_SECONDS: '0' })
+  service = await startProcess(db.url, {
+    OKTA_HOOK_SECRETS: '',
+    GENERIC_HOOK_SECRETS: SECRET,
+    VERIFIED_GRACE_SECONDS: '0',
+  })
   post = caller(service.hooksUrl)
 })
 afterAll(async () => {

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import bcryptjs from 'bcryptjs'
@@ -19,13 +19,18 @@ beforeAll(async () => {
   db = await testDatabase()
   directory = await mkdtemp(join(tmpdir(), 'carryover-recipes-'))
   await writeFile(join(directory, 'recipes'), '# of the shop\nshop = sha256($salt.$pass.$pepper)\n')
-  await writeFile(join(directory, 'pepper'), `${PEPPER}\n`)
+  await mkdir(join(directory, 'secrets'))
+  await writeFile(join(directory, 'secrets', 'pepper'), `${PEPPER}\n`, { mode: 0o600 })
   const digest = createHash('sha256').update(`s1${TYPED}${PEPPER}`).digest('hex')
   await writeFile(
     join(directory, 'users.csv'),
     `id,login,password_hash,hash_scheme,salt\n1,ann@example.com,${digest},shop,s1\n`,
   )
-  settings = { DATABASE_URL: db.url, RECIPES_FILE: join(directory, 'recipes'), HASH_SECRETS_DIR: directory }
+  settings = {
+    DATABASE_URL: db.url,
+    RECIPES_FILE: join(directory, 'recipes'),
+    HASH_SECRETS_DIR: join(directory, 'secrets'),
+  }
 })
 afterAll(async () => {
   await rm(directory, { recursive: true })

@@ -47,6 +47,7 @@ beforeAll(async () => {
     { ...known, id: '44', login: UNPROVED, profile: '{}' },
   ])
   service = await startProcess(db.url, {
+    OKTA_HOOK_SECRETS: '',
     GENERIC_HOOK_SECRETS: SECRET,
     GENERIC_HMAC_SECRETS: SIGNING_SECRETS.join(),
     GENERIC_LOOKUP: 'on',

@@ -70,7 +70,7 @@ test.for(servicesFor(played).map((service, at) => ({ ...service, at })))(
   { timeout: 180_000 },
   async ({ context, mine }) => {
     const secrets = await mkdtemp(join(directory, 'secrets-'))
-    for (const [name, value] of context.secrets) await writeFile(join(secrets, name), value)
+    for (const [name, value] of context.secrets) await writeFile(join(secrets, name), value, { mode: 0o600 })
     const service = await startProcess(db.url, {
       HASH_SECRETS_DIR: secrets,
       ALLOW_PLAINTEXT: context.plaintext ? 'on' : 'off',
