@@ -2,8 +2,10 @@
 import { run } from './cli.ts'
 
 const stop = new AbortController()
-process.on('SIGINT', () => stop.abort())
-process.on('SIGTERM', () => stop.abort())
+// Who asks a second time does not want to wait for what is in flight.
+const ask = () => (stop.signal.aborted ? process.exit(1) : stop.abort())
+process.on('SIGINT', ask)
+process.on('SIGTERM', ask)
 // A closed pipe (`carryover counts | head`) is no error.
 process.stdout.on('error', () => process.exit(0))
 

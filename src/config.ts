@@ -154,6 +154,12 @@ const common = {
     purpose:
       'PEM certificates of the authorities that sign client certificates. Clients are then asked for one; who needs one is said by the settings `..._CLIENT_SUBJECTS`.',
   },
+  SHUTDOWN_DELAY_SECONDS: {
+    read: whole(0, 60),
+    default: '0',
+    purpose:
+      'How long the hooks listener goes on taking calls after SIGTERM, while `/readyz` already says 503: for load balancers that need that long to look elsewhere. 0: it stops at once.',
+  },
   LOG_LEVEL: {
     read: oneOf('debug', 'info', 'warn', 'error'),
     default: 'info',
@@ -203,6 +209,7 @@ export interface Config {
   readonly verifiedGraceMs: number
   /** Mismatches that are diagnosed in a minute; undefined: none. */
   readonly diagnosePerMinute: number | undefined
+  readonly shutdownDelayMs: number
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error'
   /** Sentences about settings that work but should not stay so. */
   readonly warnings: readonly string[]
@@ -264,6 +271,7 @@ export function readConfig(environment: Environment, embeddedUrl?: string): Conf
     migratedGraceMs: complete.MIGRATED_GRACE_SECONDS * 1_000,
     verifiedGraceMs: complete.VERIFIED_GRACE_SECONDS * 1_000,
     diagnosePerMinute: complete.DIAGNOSE_MISMATCHES === 'on' ? complete.DIAGNOSE_PER_MINUTE : undefined,
+    shutdownDelayMs: complete.SHUTDOWN_DELAY_SECONDS * 1_000,
     logLevel: complete.LOG_LEVEL,
     warnings: [
       ...reader.warnings,

@@ -66,8 +66,13 @@ export type LogEvent =
   | { event: 'login-ambiguous'; dialect: string; hook: string }
   | { event: 'hash-unusable'; userId: string; scheme: string; defect: Defect }
   | { event: 'database-lost'; pool: string; code: string }
+  /** Statements are refused at once until it answers. */
+  | { event: 'database-given-up'; pool: string }
+  | { event: 'database-back'; pool: string }
   | { event: 'common-scheme-unknown'; code: string }
   | { event: 'thread-lost'; reason: 'crashed' | 'overran' }
+  /** Threads were lost over this user's hash, which is not checked for a while. */
+  | { event: 'hash-quarantined'; userId: string; scheme: string }
   /** In use in place of the fastest, which does not work here; null: none does, and Argon2 hashes are unavailable. */
   | { event: 'argon2-library'; library: 'argon2' | null }
   | { event: 'lanes-off' }
@@ -93,8 +98,11 @@ const levels: Record<LogEvent['event'], Level> = {
   'login-ambiguous': 'warn',
   'hash-unusable': 'error',
   'database-lost': 'warn',
+  'database-given-up': 'error',
+  'database-back': 'warn',
   'common-scheme-unknown': 'warn',
   'thread-lost': 'error',
+  'hash-quarantined': 'error',
   'argon2-library': 'warn',
   'lanes-off': 'error',
   'certificates-renewed': 'info',

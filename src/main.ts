@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises'
 import { createAdminApp } from './admin/app.ts'
 import { createHooksApp } from './app.ts'
 import { createAllowList } from './callers/addresses.ts'
@@ -36,12 +37,15 @@ export interface Service {
   readonly adminUrl: string
   /** Looks now whether the certificates have changed, which is otherwise done every minute. */
   reload(): void
-  /** Finishes what is in flight, then ends. */
+  /** Is not ready from now on; after the delay that is set, finishes what is in flight and ends. */
   stop(): Promise<void>
 }
 
-/** Milliseconds that calls in flight have to finish once a stop is asked for: longer than any of them may take. */
-const DRAIN_LIMIT_MS = 5_000
+/**
+ * Milliseconds that calls in flight have to finish once a stop is asked for: longer than any of them may take, and short
+ * enough that the process has ended within five seconds.
+ */
+const DRAIN_LIMIT_MS = 4_250
 
 /** How often the store's most common scheme is asked for. It changes over weeks. */
 const COMMON_SCHEME_EVERY_MS = 60_000
@@ -54,8 +58,8 @@ export async function startService(config: Config, log: Log): Promise<Service> {
   for (const warning of config.warnings) log({ event: 'setting', warning })
   if (!lanesWork()) log({ event: 'lanes-off' })
   const metrics = createMetrics()
-  const hooksDatabase = open('hooks', config.hooksDatabase, 8, log)
-  const adminDatabase = open('admin', config.adminDatabase, 2, log)
+  const hooksDatabase = open('hooks', config.hooksDatabase, 8, metrics, log)
+  const adminDatabase = open('admin', config.adminDatabase, 2, metrics, log)
   const context = hashContextOf(config.hashes)
   const checker = createChecker({
     threads: config.checkThreads,
@@ -205,6 +209,8 @@ export async function startService(config: Config, log: Log): Promise<Service> {
       log({ event: 'stopping' })
       clearInterval(refreshing)
       clearInterval(reloading)
+      hooks.retire()
+      await delay(config.shutdownDelayMs)
       await hooks.close(DRAIN_LIMIT_MS)
       for (const { stop } of bearers) stop()
       diagnosis?.stop()
@@ -228,6 +234,10 @@ function checkerEvents(metrics: Metrics, log: Log): CheckerEvents {
       metrics.threadsLost.inc({ reason })
       log({ event: 'thread-lost', reason })
     },
+    quarantined: (userId, scheme) => {
+      metrics.hashesQuarantined.inc()
+      log({ event: 'hash-quarantined', userId, scheme: metrics.schemeLabel(scheme) })
+    },
   }
 }
 
@@ -246,7 +256,14 @@ function diagnosisOf(
   })
 }
 
-function open(pool: 'hooks' | 'admin', { url, role }: DatabaseAccount, max: number, log: Log): Database {
+function open(
+  pool: 'hooks' | 'admin',
+  { url, role }: DatabaseAccount,
+  max: number,
+  metrics: Metrics,
+  log: Log,
+): Database {
+  metrics.databaseUp.set({ pool }, 1)
   return openDatabase({
     connectionString: url,
     applicationName: `carryover ${pool}`,
@@ -254,6 +271,10 @@ function open(pool: 'hooks' | 'admin', { url, role }: DatabaseAccount, max: numb
     max,
     min: 2,
     onLost: (code) => log({ event: 'database-lost', pool, code }),
+    onChange: (state) => {
+      metrics.databaseUp.set({ pool }, state === 'back' ? 1 : 0)
+      log({ event: `database-${state}`, pool })
+    },
   })
 }
 

@@ -7,6 +7,9 @@ import { startService } from '../main.ts'
 import type { Command, Io } from './command.ts'
 import { readOptions } from './options.ts'
 
+/** Milliseconds. Those who stop a service kill it after thirty seconds or sooner, and then nothing says why. */
+const STOP_LIMIT_MS = 10_000
+
 export const serve: Command = {
   name: 'serve',
   synopsis: '[--embedded DIR]',
@@ -23,6 +26,7 @@ Settings are environment variables: see docs/settings.md.`,
       const service = await startService(config, log)
       if (config.tls) process.on('SIGHUP', service.reload)
       await aborted(io.stop)
+      setTimeout(() => endOverdue(log), STOP_LIMIT_MS + config.shutdownDelayMs).unref()
       await service.stop()
       return 0
     } finally {
@@ -52,6 +56,11 @@ function endOnCrash(log: Log): void {
   process.on('unhandledRejection', end)
   // Node's own answer to this signal is to open a debugger, which shows all memory.
   process.on('SIGUSR1', () => {})
+}
+
+function endOverdue(log: Log): void {
+  log({ event: 'crash', code: 'STOP_OVERDUE' })
+  process.exit(1)
 }
 
 function aborted(signal: AbortSignal): Promise<void> {
