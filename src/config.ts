@@ -12,6 +12,7 @@ import {
   type PasswordForm,
   readableFile,
   secretFiles,
+  trustsTheNetwork,
   whole,
 } from './setting-texts.ts'
 import {
@@ -276,6 +277,9 @@ export function readConfig(environment: Environment, embeddedUrl?: string): Conf
     warnings: [
       ...reader.warnings,
       ...(complete.ALLOW_PLAINTEXT === 'on' ? ['ALLOW_PLAINTEXT lets stored passwords be compared'] : []),
+      ...(['DATABASE_URL', 'HOOKS_DATABASE_URL', 'ADMIN_DATABASE_URL'] as const)
+        .filter((name) => trustsTheNetwork(values[name] ?? ''))
+        .map((name) => `${name} leads to another machine without sslmode=verify-full`),
       ...(unused ? ['TLS_CLIENT_CA_FILE is set, but no client certificate is needed by any dialect'] : []),
     ],
   }

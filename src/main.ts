@@ -9,7 +9,7 @@ import { type Database, openDatabase } from './db/client.ts'
 import { readCounts } from './db/counts.ts'
 import { readHistories } from './db/history.ts'
 import { checkSchema, SchemaError } from './db/migrate.ts'
-import { commonScheme, confirmUsers, outcomeRecorder, schemaVersion } from './db/outcomes.ts'
+import { commonScheme, confirmUsers, outcomeRecorder, takesRows } from './db/outcomes.ts'
 import { userFinder } from './db/users.ts'
 import { dialects } from './dialects/index.ts'
 import { errorCode } from './errors.ts'
@@ -292,7 +292,7 @@ async function checkAccount(database: Database): Promise<void> {
   }
 }
 
-/** A query and a check, each within a second. */
+/** A query and a check, each within a second, and a database in which an answer could be recorded. */
 async function canAnswer(
   database: Database,
   checker: ReturnType<typeof createChecker>,
@@ -300,7 +300,7 @@ async function canAnswer(
 ): Promise<boolean> {
   const deadline = performance.now() + 2_000
   try {
-    await schemaVersion(database)
+    if (!(await takesRows(database))) return false
     await checker.check(decoy, Buffer.from('ready?'), deadline)
     return true
   } catch {

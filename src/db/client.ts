@@ -119,5 +119,6 @@ function databaseCode(error: unknown): string {
   if (message === 'Query read timeout') return 'query-timeout'
   if (message.startsWith('timeout exceeded')) return 'pool-timeout'
   if (message.startsWith('Connection terminated') || message === 'timeout expired') return 'connection-lost'
+  if (message === 'The server does not support SSL connections') return 'no-tls'
   return errorCode(error)
 }
