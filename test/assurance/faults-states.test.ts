@@ -164,3 +164,39 @@ function after(state = 'unmigrated', kind: Event['kind']): string {
   if (state === 'migrated' || kind === 'stored') return 'migrated'
   return kind === 'match' ? 'verified' : state
 }
+
+test(
+  'every confirmation that arrives twice at the same moment is one',
+  allowed(60_000, 300_000),
+  async () => {
+    const PAIRS = sized(500, 10_000)
+    const other = openAsHooks(db.url, 4)
+    const tally = new Map<string, number>()
+    const tell = async (through: Database, from: number) => {
+      const notices = Array.from({ length: 50 }, (_, at) =>
+        notice((from + at) % USERS, 'not-stored', `twice-${from + at}`),
+      )
+      for (const result of await confirmUsers(through, notices))
+        tally.set(result, (tally.get(result) ?? 0) + 1)
+    }
+    for (let from = 0; from < PAIRS; from += 50) await Promise.all([tell(database, from), tell(other, from)])
+    await other.end()
+    const { rows } = await db.owner.query(
+      `select count(*)::int as rows, count(distinct request_id)::int as events from carryover.outcomes where request_id like 'twice-%'`,
+    )
+    measured({
+      part: 'faults',
+      requirement: 'R-78',
+      what: `${PAIRS} confirmations, each sent twice at the same moment over two pools`,
+      wanted: `${PAIRS} rows`,
+      got: `${rows[0].rows} rows of ${rows[0].events} events`,
+    })
+    expect(rows).toEqual([{ rows: PAIRS, events: PAIRS }])
+    expect(tally).toEqual(
+      new Map([
+        ['not-stored', PAIRS],
+        ['repeated', PAIRS],
+      ]),
+    )
+  },
+)
