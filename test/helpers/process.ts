@@ -33,7 +33,9 @@ export async function startProcess(
     stdio: ['ignore', 'pipe', 'pipe'],
   })
   // A test that fails must not leave its service behind.
-  process.once('exit', () => child.kill('SIGKILL'))
+  const killAtExit = () => child.kill('SIGKILL')
+  process.once('exit', killAtExit)
+  child.once('exit', () => process.off('exit', killAtExit))
   let output = ''
   const ended = new Promise<number | string>((done) =>
     child.once('exit', (code, signal) => done(code ?? signal ?? 'gone')),
