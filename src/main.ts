@@ -278,12 +278,17 @@ function open(
   })
 }
 
-async function checkAccount(database: Database): Promise<void> {
+/** A machine on which everything starts at once may take longer for the first connection than a call could wait. */
+const START_TRIES = 3
+
+async function checkAccount(database: Database, tries = START_TRIES): Promise<void> {
   try {
     await checkSchema(database)
   } catch (error) {
     if (error instanceof SchemaError) throw error
     const code = errorCode(error)
+    const isSlow = code === 'connection-lost' || code === 'query-timeout'
+    if (isSlow && tries > 1) return checkAccount(database, tries - 1)
     throw new SchemaError(
       code === '42501'
         ? 'the database account lacks the role carryover_hooks or carryover_admin'

@@ -150,16 +150,21 @@ describe('a fault at any one statement is one 503 and nothing else', () => {
 })
 
 test('no connection has been lost over it: a burst is answered, by as many connections as before', async () => {
-  const answers = await Promise.all(
-    Array.from({ length: 200 }, (_, at) => {
+  // A busy machine may refuse some. With connections that are held by nobody it would be all of them, for good.
+  const verified = await Promise.all(
+    Array.from({ length: 200 }, async (_, at) => {
       const login = `u${1_000 + at}@example.com`
-      return caller(service.hooksUrl)(
-        '/okta/password-import',
-        passwordImport(login, `${login}?`, `burst-${at}`),
-      )
+      for (let tries = 0; tries < 10; tries++) {
+        const { text } = await caller(service.hooksUrl)(
+          '/okta/password-import',
+          passwordImport(login, `${login}?`, `burst-${at}`),
+        )
+        if (text.includes('"VERIFIED"')) return true
+      }
+      return false
     }),
   )
-  expect(answers.filter(({ text }) => !text.includes('"VERIFIED"'))).toEqual([])
+  expect(verified.filter((was) => !was)).toEqual([])
   expect(proxy.connections()).toBeLessThanOrEqual(10)
   const { rows } = await db.owner.query(
     `select state from pg_stat_activity where application_name like 'carryover%' and state <> 'idle'
@@ -175,7 +180,7 @@ test('a start that meets a fault ends with a sentence, or starts', allowed(60_00
   first.child.kill('SIGTERM')
   await first.ended
   const ends: string[] = []
-  const faults: Fault[] = ['cut-before', { sqlstate: '57P01' }, { sqlstate: '53300' }, 'stalled-before']
+  const faults: Fault[] = ['cut-before', 'stalled-before', { sqlstate: '57P01' }, { sqlstate: '53300' }]
   for (let nth = 1; nth <= statements; nth += sized(3, 1))
     for (const fault of faults.slice(0, sized(1, faults.length))) {
       counting.arm(fault, nth)
@@ -197,6 +202,8 @@ test('a start that meets a fault ends with a sentence, or starts', allowed(60_00
             : error.message,
       )
       ends.push(outcome)
+      // What may come of a busy machine is tried again.
+      if (typeof fault === 'string') expect(outcome).toBe('started')
     }
   measured({
     part: 'faults',
