@@ -10,6 +10,8 @@ export interface RoundRobin {
   readonly url: string
   add(upstream: Upstream): void
   remove(upstream: Upstream): void
+  /** Whether calls are handed to it. */
+  isReady(upstream: Upstream): boolean
   /** Calls that were handed on and never answered. */
   dropped(): number
   close(): Promise<void>
@@ -28,16 +30,21 @@ export async function roundRobin(): Promise<RoundRobin> {
   let turn = 0
   let dropped = 0
 
-  const look = async () => {
-    for (const upstream of upstreams.keys()) {
-      const ready = await fetch(`${upstream.adminUrl}/readyz`).then(
-        ({ status }) => status === 200,
-        () => false,
-      )
-      if (upstreams.has(upstream)) upstreams.set(upstream, ready)
-    }
+  let closing = false
+  const look = async (upstream: Upstream) => {
+    const ready = await fetch(`${upstream.adminUrl}/readyz`).then(
+      ({ status }) => status === 200,
+      () => false,
+    )
+    if (upstreams.has(upstream)) upstreams.set(upstream, ready)
   }
-  const looking = setInterval(look, HEALTH_EVERY_MS)
+  // One round after the other: questions that overtake each other would leave an old answer as the newest.
+  const looking = (async () => {
+    while (!closing) {
+      await Promise.all([...upstreams.keys()].map(look))
+      await new Promise((later) => setTimeout(later, HEALTH_EVERY_MS))
+    }
+  })()
 
   const next = (tried: ReadonlySet<Upstream>): Upstream | undefined => {
     const ready = [...upstreams].flatMap(([upstream, is]) => (is && !tried.has(upstream) ? [upstream] : []))
@@ -82,11 +89,13 @@ export async function roundRobin(): Promise<RoundRobin> {
     add: (upstream) => void upstreams.set(upstream, false),
     remove: (upstream) => void upstreams.delete(upstream),
     dropped: () => dropped,
-    close: () => {
-      clearInterval(looking)
+    isReady: (upstream) => upstreams.get(upstream) === true,
+    close: async () => {
+      closing = true
+      await looking
       agent.destroy()
       server.closeAllConnections()
-      return new Promise((closed) => server.close(() => closed()))
+      await new Promise<void>((closed) => server.close(() => closed()))
     },
   }
 }
