@@ -199,4 +199,4 @@ revoke all on function carryover.purge_hashes(interval, int), carryover.purge_ve
 --> statement-breakpoint
 grant usage on schema carryover to carryover_purge;
 --> statement-breakpoint
-grant execute on function carryover.purge_hashes(interval, int) to carryover_purge;
+grant execute on function carryover.purge_hashes(interval, int), carryover.schema_version() to carryover_purge;

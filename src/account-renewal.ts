@@ -24,7 +24,11 @@ export function accountRenewal(
   first: DatabaseAccount,
   database: RenewableDatabase,
   open: (account: DatabaseAccount) => Database,
-  told: { readonly pool: 'hooks' | 'admin'; readonly setting: (account: DatabaseAccount) => string },
+  told: {
+    readonly pool: 'hooks' | 'admin' | 'purge'
+    readonly setting: (account: DatabaseAccount) => string
+    taken(): void
+  },
   log: Log,
 ): AccountRenewal {
   let used = first
@@ -44,6 +48,7 @@ export function accountRenewal(
     if (stopping.signal.aborted || account.url !== wanted.url) return void (await next.end())
     database.renew(next)
     used = account
+    told.taken()
     log({ event: 'database-renewed', pool: told.pool })
     return undefined
   }

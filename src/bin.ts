@@ -7,8 +7,10 @@ import { sealMemory } from './seal/memory.ts'
 sealMemory()
 endOnOtherCrash((code) => process.stderr.write(`carryover: failed (${code})\n`))
 const stop = new AbortController()
-process.on('SIGINT', () => stop.abort())
-process.on('SIGTERM', () => stop.abort())
+// Who asks a second time does not want to wait for what is in flight.
+const ask = () => (stop.signal.aborted ? process.exit(1) : stop.abort())
+process.on('SIGINT', ask)
+process.on('SIGTERM', ask)
 // A closed pipe (`carryover counts | head`) is no error.
 process.stdout.on('error', () => process.exit(0))
 

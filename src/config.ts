@@ -14,6 +14,7 @@ import {
   Misfit,
   oneOf,
   type PasswordForm,
+  trustsTheNetwork,
   whole,
 } from './setting-texts.ts'
 import {
@@ -241,6 +242,12 @@ const common = {
     purpose:
       'What the mode of a file that holds a secret may permit at most, in octal. By default nobody but its owner may read it; Kubernetes with `fsGroup` needs `0440`, files that Docker Compose mounts may need `0444`. Counts for every `..._FILE` of a secret, `TLS_KEY_FILE` and the files of `HASH_SECRETS_DIR`.',
   },
+  SHUTDOWN_DELAY_SECONDS: {
+    read: whole(0, 60),
+    default: '0',
+    purpose:
+      'How long the hooks listener goes on taking calls after SIGTERM, while `/readyz` already says 503: for load balancers that need that long to look elsewhere. 0: it stops at once.',
+  },
   LOG_LEVEL: {
     read: oneOf('debug', 'info', 'warn', 'error'),
     default: 'info',
@@ -309,6 +316,7 @@ export interface Config {
   readonly verifiedGraceMs: number
   /** Mismatches that are diagnosed in a minute; undefined: none. */
   readonly diagnosePerMinute: number | undefined
+  readonly shutdownDelayMs: number
   readonly logLevel: 'debug' | 'info' | 'warn' | 'error'
   /** Sentences about settings that work but should not stay so. */
   readonly warnings: readonly string[]
@@ -388,6 +396,7 @@ export function readConfig(environment: Environment, embeddedUrl?: string): Conf
     migratedGraceMs: complete.MIGRATED_GRACE_SECONDS * 1_000,
     verifiedGraceMs: complete.VERIFIED_GRACE_SECONDS * 1_000,
     diagnosePerMinute: complete.DIAGNOSE_MISMATCHES === 'on' ? complete.DIAGNOSE_PER_MINUTE : undefined,
+    shutdownDelayMs: complete.SHUTDOWN_DELAY_SECONDS * 1_000,
     logLevel: complete.LOG_LEVEL,
     warnings: [
       ...reader.warnings,
@@ -398,6 +407,9 @@ export function readConfig(environment: Environment, embeddedUrl?: string): Conf
       ...(complete.PURGE_VERIFIED === 'on'
         ? ['PURGE_VERIFIED lets hashes be purged of users whose migration nobody confirmed']
         : []),
+      ...(['DATABASE_URL', 'HOOKS_DATABASE_URL', 'ADMIN_DATABASE_URL', 'PURGE_DATABASE_URL'] as const)
+        .filter((name) => trustsTheNetwork(values[name] ?? ''))
+        .map((name) => `${name} leads to another machine without sslmode=verify-full`),
       ...(unused ? ['TLS_CLIENT_CA_FILE is set, but no client certificate is needed by any dialect'] : []),
     ],
     paths: reader.paths,

@@ -54,6 +54,8 @@ export interface Listener {
   readonly url: string
   /** New connections get these certificates. Throws when they cannot be used, and then nothing has changed. */
   renew(tls: TlsContents): void
+  /** Takes calls as before, and with each answer tells the caller to come on another connection, perhaps elsewhere. */
+  retire(): void
   /** Takes no new connection, lets the calls in flight finish, and ends what is left after `limit` milliseconds. */
   close(limit: number): Promise<void>
 }
@@ -127,6 +129,9 @@ export async function listen(handler: Handler, options: ListenerOptions): Promis
       clientCa = tls.clientCa
       current = new WeakSet()
       server.closeIdleConnections()
+    },
+    retire: () => {
+      closing = true
     },
     close: (limit) =>
       new Promise((closed) => {

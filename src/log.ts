@@ -69,12 +69,17 @@ export type LogEvent =
   | { event: 'refusals-high'; attempts: number; refused: number }
   | { event: 'refusals-normal'; attempts: number; refused: number }
   | { event: 'database-lost'; pool: string; code: string }
+  /** Statements are refused at once until it answers. */
+  | { event: 'database-given-up'; pool: string }
+  | { event: 'database-back'; pool: string }
   | { event: 'common-scheme-unknown'; code: string }
   /** Users whose hashes were taken out of the copy by the schedule. */
   | { event: 'purged'; migrated: number; verified: number }
   /** What was purged until then stays so; the rest is tried again next time. */
   | { event: 'purge-failed'; code: string }
   | { event: 'thread-lost'; reason: 'crashed' | 'overran' }
+  /** Threads were lost over this user's hash, which is not checked for a while. */
+  | { event: 'hash-quarantined'; userId: string; scheme: string }
   /** In use in place of the fastest, which does not work here; null: none does, and Argon2 hashes are unavailable. */
   | { event: 'argon2-library'; library: 'argon2' | null }
   | { event: 'lanes-off' }
@@ -110,10 +115,13 @@ const levels: Record<LogEvent['event'], Level> = {
   'refusals-high': 'warn',
   'refusals-normal': 'info',
   'database-lost': 'warn',
+  'database-given-up': 'error',
+  'database-back': 'warn',
   'common-scheme-unknown': 'warn',
   purged: 'info',
   'purge-failed': 'warn',
   'thread-lost': 'error',
+  'hash-quarantined': 'error',
   'argon2-library': 'warn',
   'lanes-off': 'error',
   'record-head': 'info',

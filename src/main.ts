@@ -1,18 +1,16 @@
-import { accountRenewal } from './account-renewal.ts'
+import { setTimeout as delay } from 'node:timers/promises'
 import { createAdminApp } from './admin/app.ts'
 import { createHooksApp } from './app.ts'
 import { createAllowList } from './callers/addresses.ts'
 import { type BearerCheck, createBearerCheck } from './callers/bearer.ts'
 import { type CheckerEvents, createChecker } from './checker/checker.ts'
-import type { Config, DatabaseAccount } from './config.ts'
+import type { Config } from './config.ts'
 import { createChains } from './db/chains.ts'
-import { type Database, openDatabase } from './db/client.ts'
+import type { Database } from './db/client.ts'
 import { readCounts } from './db/counts.ts'
 import { readHistories } from './db/history.ts'
-import { checkSchema, SchemaError } from './db/migrate.ts'
-import { commonScheme, confirmUsers, outcomeRecorder, schemaVersion } from './db/outcomes.ts'
+import { commonScheme, confirmUsers, outcomeRecorder, takesRows } from './db/outcomes.ts'
 import { purgeMigrated, purgeVerified } from './db/purge.ts'
-import { renewable } from './db/renewable.ts'
 import { userFinder } from './db/users.ts'
 import { dialects } from './dialects/index.ts'
 import { errorCode } from './errors.ts'
@@ -35,6 +33,7 @@ import { fetchHandler, type Listener, listen } from './http.ts'
 import type { Log } from './log.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 import { describeListeners } from './openapi/document.ts'
+import { openPools } from './pools.ts'
 import { programVersion } from './program-version.ts'
 import { recorders } from './record.ts'
 import { followSettings } from './renewal.ts'
@@ -45,12 +44,15 @@ export interface Service {
   readonly adminUrl: string
   /** Looks now whether files of settings have changed, which is otherwise done every second. */
   reload(): void
-  /** Finishes what is in flight, then ends. */
+  /** Is not ready from now on; after the delay that is set, finishes what is in flight and ends. */
   stop(): Promise<void>
 }
 
-/** Milliseconds that calls in flight have to finish once a stop is asked for: longer than any of them may take. */
-const DRAIN_LIMIT_MS = 5_000
+/**
+ * Milliseconds that calls in flight have to finish once a stop is asked for: longer than any of them may take, and short
+ * enough that the process has ended within five seconds.
+ */
+const DRAIN_LIMIT_MS = 4_250
 
 /** How often the store's most common scheme is asked for. It changes over weeks. */
 const COMMON_SCHEME_EVERY_MS = 60_000
@@ -69,22 +71,21 @@ export async function startService(config: Config, log: Log, reread?: () => Conf
   for (const warning of config.warnings) log({ event: 'setting', warning })
   if (!lanesWork()) log({ event: 'lanes-off' })
   const metrics = createMetrics()
-  const openHooks = (account: DatabaseAccount) => open('hooks', account, 8, log)
-  const openAdmin = (account: DatabaseAccount) => open('admin', account, 2, log)
-  const hooksDatabase = renewable(openHooks(config.hooksDatabase))
-  const adminDatabase = renewable(openAdmin(config.adminDatabase))
+  const pools = openPools(config, metrics, log)
   const context = hashContextOf(config.hashes)
   const checker = createChecker({
     threads: config.checkThreads,
     context,
     events: checkerEvents(metrics, log),
   })
+  const chores = createChores()
   const endAll = async () => {
+    chores.end()
     await checker.close()
-    await Promise.all([hooksDatabase.end(), adminDatabase.end()])
+    await pools.end()
   }
   try {
-    await Promise.all([checkAccount(hooksDatabase), checkAccount(adminDatabase), checker.ready()])
+    await Promise.all([pools.check(), checker.ready()])
   } catch (error) {
     await endAll()
     throw error
@@ -99,22 +100,23 @@ export async function startService(config: Config, log: Log, reread?: () => Conf
   )
   const refreshDecoys = async () => {
     try {
-      const scheme = await commonScheme(hooksDatabase)
+      const scheme = await commonScheme(pools.hooks)
       if (scheme !== null) decoys.expect(scheme)
     } catch (error) {
       log({ event: 'common-scheme-unknown', code: errorCode(error) })
     }
   }
   await refreshDecoys()
-  const refreshing = setInterval(refreshDecoys, COMMON_SCHEME_EVERY_MS).unref()
+  chores.every(COMMON_SCHEME_EVERY_MS, refreshDecoys)
 
-  const find = userFinder(hooksDatabase, config.throttle)
+  const find = userFinder(pools.hooks, config.throttle)
   const chains = createChains()
-  const record = recorders(outcomeRecorder(hooksDatabase, config.throttle, chains))
+  const record = recorders(outcomeRecorder(pools.hooks, config.throttle, chains))
   const logHeads = () => {
     for (const head of chains.moved()) log({ event: 'record-head', ...head })
   }
-  const loggingHeads = setInterval(logHeads, RECORD_HEADS_EVERY_MS).unref()
+  chores.every(RECORD_HEADS_EVERY_MS, logHeads)
+
   const auto = followingStep(() => checker.expected(decoys.current()))
   const step = () => (config.refusalFloor === 'auto' ? auto.current() : config.refusalFloor)
   const now = () => performance.now()
@@ -126,10 +128,10 @@ export async function startService(config: Config, log: Log, reread?: () => Conf
       log({ event: high ? 'refusals-high' : 'refusals-normal', attempts, refused }),
   })
   metrics.watchRefusals({ share: refusals.share, isHigh: refusals.isHigh, floor: step })
-  const watching = setInterval(() => {
+  chores.every(REFUSALS_EVERY_MS, () => {
     refusals.look()
     auto.look()
-  }, REFUSALS_EVERY_MS).unref()
+  })
 
   const check: typeof checker.check = async (...question) => {
     const end = metrics.checkSeconds.startTimer()
@@ -172,7 +174,7 @@ export async function startService(config: Config, log: Log, reread?: () => Conf
     confirm: {
       confirm: (notices) =>
         confirmUsers(
-          hooksDatabase,
+          pools.hooks,
           notices.map(({ dialect, hook, name, result, eventId }) => ({
             dialect,
             hook,
@@ -199,9 +201,6 @@ export async function startService(config: Config, log: Log, reread?: () => Conf
       bound.push(listener)
       return listener
     } catch (error) {
-      clearInterval(refreshing)
-      clearInterval(loggingHeads)
-      clearInterval(watching)
       await Promise.all(bound.map((listener) => listener.close(0)))
       await endAll()
       throw error
@@ -222,12 +221,12 @@ export async function startService(config: Config, log: Log, reread?: () => Conf
       createAdminApp({
         isToken: (presented) => adminTokens.has(presented),
         counts: async () => ({
-          ...(await readCounts(adminDatabase)),
+          ...(await readCounts(pools.admin)),
           ...(diagnosis && { mismatchVariants: diagnosis.counts() }),
         }),
-        histories: (name) => readHistories(adminDatabase, name),
+        histories: (name) => readHistories(pools.admin, name),
         document: () => JSON.stringify(describeListeners(routes, programVersion())),
-        ready: async () => !stopping && (await canAnswer(hooksDatabase, checker, decoys.current())),
+        ready: async () => !stopping && (await canAnswer(pools.hooks, checker, decoys.current())),
         log,
         metrics,
       }).fetch,
@@ -240,21 +239,7 @@ export async function startService(config: Config, log: Log, reread?: () => Conf
       refused: told('admin'),
     },
   )
-  const purging = purgingOf(config.purge, metrics, log)
-  const hooksAccount = accountRenewal(
-    config.hooksDatabase,
-    hooksDatabase,
-    openHooks,
-    { pool: 'hooks', setting: ({ role }) => (role === undefined ? 'HOOKS_DATABASE_URL' : 'DATABASE_URL') },
-    log,
-  )
-  const adminAccount = accountRenewal(
-    config.adminDatabase,
-    adminDatabase,
-    openAdmin,
-    { pool: 'admin', setting: ({ role }) => (role === undefined ? 'ADMIN_DATABASE_URL' : 'DATABASE_URL') },
-    log,
-  )
+  const purging = purgingOf(config.purge, pools.purge, { log, metrics })
   const watch =
     reread &&
     followSettings(
@@ -267,8 +252,7 @@ export async function startService(config: Config, log: Log, reread?: () => Conf
         }
         adminTokens = acceptedSecrets(next.adminTokens)
         if (next.tls !== undefined && changed.some((name) => name.startsWith('TLS_'))) hooks.renew(next.tls)
-        hooksAccount.want(next.hooksDatabase)
-        adminAccount.want(next.adminDatabase)
+        pools.want(next)
       },
       log,
     )
@@ -287,16 +271,10 @@ export async function startService(config: Config, log: Log, reread?: () => Conf
     stop: async () => {
       stopping = true
       log({ event: 'stopping' })
-      clearInterval(refreshing)
-      clearInterval(watching)
-      clearInterval(loggingHeads)
+      hooks.retire()
+      await delay(config.shutdownDelayMs)
       watch?.stop()
-      await Promise.all([
-        hooks.close(DRAIN_LIMIT_MS),
-        hooksAccount.stop(),
-        adminAccount.stop(),
-        purging?.stop(),
-      ])
+      await Promise.all([hooks.close(DRAIN_LIMIT_MS), pools.settle(), purging?.stop()])
       for (const { stop } of bearers) stop()
       diagnosis?.stop()
       await admin.close(0)
@@ -320,6 +298,10 @@ function checkerEvents(metrics: Metrics, log: Log): CheckerEvents {
       metrics.threadsLost.inc({ reason })
       log({ event: 'thread-lost', reason })
     },
+    quarantined: (userId, scheme) => {
+      metrics.hashesQuarantined.inc()
+      log({ event: 'hash-quarantined', userId, scheme: metrics.schemeLabel(scheme) })
+    },
   }
 }
 
@@ -338,12 +320,14 @@ function diagnosisOf(
   })
 }
 
-/** The purge has a connection of its own, and none between two runs. */
-function purgingOf(purge: Config['purge'], metrics: Metrics, log: Log): Schedule | undefined {
-  if (purge === undefined) return undefined
-  const { keptSeconds, verifiedKeptSeconds } = purge
-  const database = open('purge', purge.database, 1, log)
-  const schedule = schedulePurge(
+function purgingOf(
+  purge: Config['purge'],
+  database: Database | undefined,
+  told: { log: Log; metrics: Metrics },
+): Schedule | undefined {
+  if (purge === undefined || database === undefined) return undefined
+  const { keptSeconds, verifiedKeptSeconds, everyMs } = purge
+  return schedulePurge(
     {
       migrated: (most) => purgeMigrated(database, keptSeconds, most),
       verified:
@@ -352,48 +336,23 @@ function purgingOf(purge: Config['purge'], metrics: Metrics, log: Log): Schedule
           : (after, most) =>
               purgeVerified(database, new Date(Date.now() - verifiedKeptSeconds * 1_000), after, most),
     },
-    purge.everyMs,
-    { log, metrics },
+    everyMs,
+    told,
   )
+}
+
+/** What is done again and again while the service runs. */
+function createChores() {
+  const timers: NodeJS.Timeout[] = []
   return {
-    stop: async () => {
-      await schedule.stop()
-      await database.end()
+    every: (millis: number, chore: () => void) => void timers.push(setInterval(chore, millis).unref()),
+    end: () => {
+      for (const timer of timers) clearInterval(timer)
     },
   }
 }
 
-function open(
-  pool: 'hooks' | 'admin' | 'purge',
-  { url, role }: DatabaseAccount,
-  max: number,
-  log: Log,
-): Database {
-  return openDatabase({
-    connectionString: url,
-    applicationName: `carryover ${pool}`,
-    ...(role !== undefined && { role }),
-    max,
-    min: pool === 'purge' ? 0 : 2,
-    onLost: (code) => log({ event: 'database-lost', pool, code }),
-  })
-}
-
-async function checkAccount(database: Database): Promise<void> {
-  try {
-    await checkSchema(database)
-  } catch (error) {
-    if (error instanceof SchemaError) throw error
-    const code = errorCode(error)
-    throw new SchemaError(
-      code === '42501'
-        ? 'the database account lacks the role carryover_hooks or carryover_admin'
-        : `the database cannot be used (${code})`,
-    )
-  }
-}
-
-/** A query and a check, each within a second. */
+/** A query and a check, each within a second, and a database in which an answer could be recorded. */
 async function canAnswer(
   database: Database,
   checker: ReturnType<typeof createChecker>,
@@ -401,7 +360,7 @@ async function canAnswer(
 ): Promise<boolean> {
   const deadline = performance.now() + 2_000
   try {
-    await schemaVersion(database)
+    if (!(await takesRows(database))) return false
     await checker.check(decoy, Buffer.from('ready?'), deadline)
     return true
   } catch {

@@ -131,6 +131,17 @@ export function createMetrics() {
       help: 'Users whose hashes were taken out of the copy by this process.',
       registers,
     }),
+    hashesQuarantined: new Counter({
+      name: 'carryover_hashes_quarantined_total',
+      help: 'Hashes that are not checked for a while, because threads were lost over them. Alarm on any increase.',
+      registers,
+    }),
+    databaseUp: new Gauge({
+      name: 'carryover_database_up',
+      help: 'Whether the database answers; 0: it was given up, and every statement is refused at once.',
+      labelNames: ['pool'],
+      registers,
+    }),
     schemeLabel: schemeLabels(MOST_RECIPE_LABELS),
     /** What is read when the metrics are asked for. */
     watchChecker: ({ queued, busy, memory }: Record<'queued' | 'busy' | 'memory', () => number>) =>

@@ -4,7 +4,7 @@ import type { Log } from './log.ts'
 import { type Watch, watchPaths } from './settings-watch.ts'
 
 /** These are told of when the database has taken them. */
-const ACCOUNTS = ['DATABASE_URL', 'HOOKS_DATABASE_URL', 'ADMIN_DATABASE_URL']
+const ACCOUNTS = ['DATABASE_URL', 'HOOKS_DATABASE_URL', 'ADMIN_DATABASE_URL', 'PURGE_DATABASE_URL']
 
 /**
  * Follows the files of settings. When one has changed everything is read again; while anything is wrong nothing changes,

@@ -22,6 +22,19 @@ export function databaseUrl(text: string): string {
   return text
 }
 
+/**
+ * Whether a connection string leads to another machine without saying that its certificate is to be checked: somebody on
+ * the way could be the database.
+ */
+export function trustsTheNetwork(url: string): boolean {
+  const [, authority = ''] = /^[^:]+:\/\/([^/?#]*)/.exec(url) ?? []
+  const parameters = new URLSearchParams(url.split('?')[1] ?? '')
+  const named = (authority.split('@').pop() ?? '').replace(/:\d*$/, '').replace(/^\[(.*)\]$/, '$1')
+  const host = parameters.get('host') ?? decodeURIComponent(named)
+  const local = host === '' || host.startsWith('/') || /^(localhost|::1|127\.[\d.]+)$/.test(host)
+  return !local && parameters.get('sslmode') !== 'verify-full'
+}
+
 export function address(text: string): Address {
   const [, host, port] = /^(.+):(\d{1,5})$/.exec(text) ?? []
   if (host === undefined || Number(port) > 65_535) throw new Misfit('HOST:PORT')

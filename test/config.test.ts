@@ -92,6 +92,24 @@ test('plain text is compared only when it is allowed, and the start warns of it'
   expect(complaint({ ...complete, ALLOW_PLAINTEXT: 'yes' })).toContain('ALLOW_PLAINTEXT must be one of')
 })
 
+test.for([
+  { url: 'postgresql://h/d', warned: true },
+  { url: 'postgres://u:p%40w@db.example.com:5432/d?sslmode=require', warned: true },
+  { url: 'postgresql://u:p@10.0.0.5/d', warned: true },
+  { url: 'postgresql://u@localhost.example.com/d', warned: true },
+  { url: 'postgresql://u@localhost/d?host=db.example.com', warned: true },
+  { url: 'postgresql://u:p@db.example.com/d?sslmode=verify-full', warned: false },
+  { url: 'postgresql://u@localhost:5433/d', warned: false },
+  { url: 'postgresql://u@127.0.0.1/d', warned: false },
+  { url: 'postgresql://u@[::1]:5432/d', warned: false },
+  { url: 'postgresql://u@/d?host=%2Ftmp%2Fsockets', warned: false },
+  { url: 'postgresql://u@%2Ftmp%2Fsockets/d', warned: false },
+])('the start warns of a database elsewhere whose certificate is not checked: $url', ({ url, warned }) => {
+  const { warnings } = readConfig({ ...complete, DATABASE_URL: url, HOOKS_DATABASE_URL: 'postgresql://u@/d' })
+  const told = warnings.filter((warning) => warning.includes('leads to another'))
+  expect(told).toEqual(warned ? ['DATABASE_URL leads to another machine without sslmode=verify-full'] : [])
+})
+
 test('several secrets, so that one can be rotated', () => {
   const config = readConfig({ ...complete, OKTA_HOOK_SECRETS: `${SECRET} , ${SECRET}2` })
   expect(config.dialects.get('okta')?.callers.proofs).toEqual({ HOOK_SECRETS: [SECRET, `${SECRET}2`] })

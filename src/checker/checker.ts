@@ -49,6 +49,8 @@ export interface CheckerEvents {
   /** Refused, because it could not be done in time. */
   shed?(scheme: string): void
   threadLost?(reason: 'crashed' | 'overran'): void
+  /** The hash is not checked for a while, because threads were lost over it. */
+  quarantined?(userId: string, scheme: string): void
 }
 
 export interface CheckerOptions {
@@ -81,6 +83,7 @@ export function createChecker({
       ran: ({ scheme }, company, predicted, taken) => events.ran?.(scheme, predicted, taken, company),
       waited: (millis) => events.waited?.(millis),
       threadLost: (reason) => events.threadLost?.(reason),
+      quarantined: ({ stored, cost }) => events.quarantined?.(stored.id, cost.scheme),
     },
   })
 

@@ -2,6 +2,7 @@ import { performance } from 'node:perf_hooks'
 import { Failure } from '../errors.ts'
 import type { Cost, Estimates } from './estimates.ts'
 import type { Finding } from './messages.ts'
+import { createQuarantine } from './quarantine.ts'
 import { createSeat, type Seat, type SeatEvents } from './seat.ts'
 import type { StartThread } from './thread.ts'
 import { createWaitingRoom } from './waiting.ts'
@@ -24,6 +25,8 @@ export interface PoolEvents {
   /** Milliseconds that a check has waited for its thread. */
   waited(millis: number): void
   threadLost(reason: 'crashed' | 'overran'): void
+  /** So many threads were lost over this work's hash that it is not checked for a while. */
+  quarantined(work: Work): void
 }
 
 export interface PoolOptions {
@@ -42,7 +45,10 @@ export interface PoolOptions {
  * same time share a call where their format can do that; a lone one never waits for company.
  */
 export interface Pool {
-  /** Throws Failure `overloaded` when the deadline passes in the queue, `unavailable` when threads crash over it. */
+  /**
+   * Throws Failure `overloaded` when the deadline passes in the queue, `unavailable` when threads are lost over it, and at
+   * once when they were before.
+   */
   run(work: Work): Promise<Finding>
   /** For work that would come now. */
   forecast(work: Work): Forecast
@@ -56,6 +62,7 @@ export interface Pool {
 
 export function createPool({ threads, memory, start, estimates, events }: PoolOptions): Pool {
   const waiting = createWaitingRoom(estimates)
+  const quarantine = createQuarantine()
   let fastest = Number.POSITIVE_INFINITY
   let closed = false
   let announceUp = () => {}
@@ -91,6 +98,8 @@ export function createPool({ threads, memory, start, estimates, events }: PoolOp
     lost: (jobs, reason, ready) => {
       if (ready) events.threadLost(reason)
       else announceDown(unavailable('thread-start'))
+      const [alone, ...company] = jobs
+      if (alone && company.length === 0 && quarantine.blame(alone.stored)) events.quarantined(alone)
       for (const job of jobs) {
         if (reason === 'overran') job.reject(unavailable('thread-overran'))
         else retry(job)
@@ -103,7 +112,8 @@ export function createPool({ threads, memory, start, estimates, events }: PoolOp
 
   function retry(job: Job): void {
     job.crashes += 1
-    if (job.crashes > CRASHES_ALLOWED) job.reject(unavailable('thread-crashed'))
+    if (job.crashes > CRASHES_ALLOWED || quarantine.holds(job.stored))
+      job.reject(unavailable('thread-crashed'))
     else waiting.enter(job)
   }
 
@@ -118,9 +128,10 @@ export function createPool({ threads, memory, start, estimates, events }: PoolOp
     for (;;) {
       const jobs = waiting.next(kinds, memory - held(), idle)
       if (jobs.length === 0) return
-      const inTime = jobs.filter((job) => isInTime(job, jobs.length))
+      const inTime = jobs.filter((job) => !quarantine.holds(job.stored) && isInTime(job, jobs.length))
       for (const job of jobs)
-        if (!inTime.includes(job)) job.reject(new Failure('overloaded', { detail: 'queue' }))
+        if (quarantine.holds(job.stored)) job.reject(unavailable('quarantine'))
+        else if (!inTime.includes(job)) job.reject(new Failure('overloaded', { detail: 'queue' }))
       const [first] = inTime
       if (!first) continue
       for (const { since } of inTime) events.waited(performance.now() - since)
@@ -160,6 +171,7 @@ export function createPool({ threads, memory, start, estimates, events }: PoolOp
     run: (work) =>
       new Promise((resolve, reject) => {
         if (closed) throw unavailable('closing')
+        if (quarantine.holds(work.stored)) throw unavailable('quarantine')
         waiting.enter({ ...work, resolve, reject, crashes: 0, since: performance.now() })
         dispatch()
       }),

@@ -1,13 +1,16 @@
 import { readConfig } from '../config.ts'
 import { type EmbeddedPostgres, startEmbedded } from '../db/embedded.ts'
 import { migrateDatabase } from '../db/migrate.ts'
-import { createLog } from '../log.ts'
+import { createLog, type Log } from '../log.ts'
 import { startService } from '../main.ts'
 import { endOnCrash } from '../seal/crash.ts'
 import { sealMemory } from '../seal/memory.ts'
 import type { Command, Io } from './command.ts'
 import { readOptions } from './options.ts'
 import { requireSealed } from './sealed.ts'
+
+/** Milliseconds. Those who stop a service kill it after thirty seconds or sooner, and then nothing says why. */
+const STOP_LIMIT_MS = 10_000
 
 export const serve: Command = {
   name: 'serve',
@@ -29,6 +32,7 @@ Settings are environment variables: see docs/settings.md.`,
       const stop = stoppingOnCrash(service.stop)
       process.on('SIGHUP', service.reload)
       await aborted(io.stop)
+      setTimeout(() => endOverdue(log), STOP_LIMIT_MS + config.shutdownDelayMs).unref()
       await stop()
       return 0
     } finally {
@@ -46,6 +50,11 @@ async function embeddedDatabase(
   await migrateDatabase(url)
   io.err(`embedded PostgreSQL: DATABASE_URL='${url}'\n`)
   return { server, url }
+}
+
+function endOverdue(log: Log): void {
+  log({ event: 'crash', code: 'STOP_OVERDUE' })
+  process.exit(1)
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -3,6 +3,7 @@ import { Failure, tooLate } from '../errors.ts'
 interface Waiting<Question, Answer> {
   readonly question: Question
   readonly deadline: number
+  readonly since: number
   answered(answer: Answer): void
   failed(error: unknown): void
 }
@@ -15,10 +16,17 @@ export interface BatchOptions {
 }
 
 /**
+ * Milliseconds. A question that has waited this long behind a statement that failed fails with it: its own statement
+ * could be lost as well, and a caller would have waited for two in a row.
+ */
+const PATIENCE_MS = 400
+
+/**
  * Many callers' questions in one statement: what arrives in one turn of the event loop, as of many sockets that are read
  * one after the other, and whatever arrives while the lanes are busy. A lone question is sent at the end of its turn
  * and never waits for company. Each caller gets its own answer, after its own commit; a statement that
- * fails fails everyone in it. A question whose deadline has passed while it waited is not sent.
+ * fails fails everyone in it, and who has waited long for it. A question whose deadline has passed while it waited is
+ * not sent.
  *
  * @param ask answers in the order of the questions
  */
@@ -38,10 +46,17 @@ export function batched<Question, Answer>(
       if (batch.length > 0) settle(batch, await ask(batch.map(({ question }) => question)))
       lastAnswer = performance.now()
     } catch (error) {
-      for (const one of batch) one.failed(error)
+      for (const one of [...batch, ...impatient()]) one.failed(error)
     }
     busy--
     if (waiting.length > 0) void send()
+  }
+
+  /** Those come first in the line. */
+  const impatient = () => {
+    const since = performance.now() - PATIENCE_MS
+    const first = waiting.findIndex((one) => one.since > since)
+    return waiting.splice(0, first === -1 ? waiting.length : first)
   }
 
   const take = () => {
@@ -57,7 +72,7 @@ export function batched<Question, Answer>(
 
   return (question, deadline) =>
     new Promise((answered, failed) => {
-      waiting.push({ question, deadline, answered, failed })
+      waiting.push({ question, deadline, since: performance.now(), answered, failed })
       if (gathering || busy >= lanes) return
       gathering = true
       setImmediate(() => {

@@ -1,5 +1,7 @@
+import { Socket } from 'node:net'
 import pg from 'pg'
 import { errorCode, Failure } from '../errors.ts'
+import { createBreaker } from './breaker.ts'
 
 /** Rows of one statement. Every failure is a `Failure('unavailable')` that carries an error code and nothing else. */
 export interface Database {
@@ -25,6 +27,8 @@ export interface PoolOptions {
   readonly patient?: true
   /** For a lost idle connection: its error code. */
   readonly onLost: (code: string) => void
+  /** For a database that does not answer any more, and one that answers again. */
+  readonly onChange?: (state: 'given-up' | 'back') => void
 }
 
 /**
@@ -36,10 +40,21 @@ const LIMITS = { connect: 500, statement: 800, query: 1_000, lock: 500 }
 /** Milliseconds for a command, which nobody's clock runs against. */
 const PATIENT = { connect: 10_000, statement: 600_000, query: 600_000, lock: 60_000 }
 
+/** Milliseconds that a server has to take leave of its connections. A frozen one would keep the process from ending. */
+const LEAVE_MS = 500
+
 /** A pool for the service: every wait is bounded, and a dead idle connection never ends the process. */
 export function openDatabase(options: PoolOptions): Database {
   const limits = options.patient ? PATIENT : LIMITS
+  const breaker = createBreaker({ ...(options.onChange && { changed: options.onChange }) })
+  const sockets = new Set<Socket>()
   const pool = new pg.Pool({
+    stream: () => {
+      const socket = new Socket()
+      sockets.add(socket)
+      socket.once('close', () => sockets.delete(socket))
+      return socket
+    },
     connectionString: options.connectionString,
     application_name: options.applicationName,
     max: options.max,
@@ -62,15 +77,26 @@ export function openDatabase(options: PoolOptions): Database {
   })
   pool.on('error', (error) => options.onLost(errorCode(error)))
   return {
-    query: async <Row>({ name, text, values }: Statement) => {
-      try {
-        const { rows } = await pool.query({ name, text, values: [...values] })
-        return rows as Row[]
-      } catch (error) {
-        throw new Failure('unavailable', { detail: databaseCode(error) })
-      }
+    query: <Row>(statement: Statement) => {
+      const ask = () => rowsOf<Row>(pool, statement)
+      return options.patient ? ask() : breaker.ask(ask)
     },
-    end: () => pool.end(),
+    end: async () => {
+      await pool.end()
+      const cut = () => {
+        for (const socket of sockets) socket.destroy()
+      }
+      setTimeout(cut, LEAVE_MS).unref()
+    },
+  }
+}
+
+async function rowsOf<Row>(pool: pg.Pool, { name, text, values }: Statement): Promise<Row[]> {
+  try {
+    const { rows } = await pool.query({ name, text, values: [...values] })
+    return rows as Row[]
+  } catch (error) {
+    throw new Failure('unavailable', { detail: databaseCode(error) })
   }
 }
 
@@ -92,6 +118,7 @@ function databaseCode(error: unknown): string {
   const message = error instanceof Error ? error.message : ''
   if (message === 'Query read timeout') return 'query-timeout'
   if (message.startsWith('timeout exceeded')) return 'pool-timeout'
-  if (message.startsWith('Connection terminated')) return 'connection-lost'
+  if (message.startsWith('Connection terminated') || message === 'timeout expired') return 'connection-lost'
+  if (message === 'The server does not support SSL connections') return 'no-tls'
   return errorCode(error)
 }

@@ -98,3 +98,13 @@ export async function schemaVersion(database: Database): Promise<number | null> 
   })
   return row?.version == null ? null : Number(row.version)
 }
+
+/** Whether it takes in rows. A standby, and a database that was set to read-only, does not. */
+export async function takesRows(database: Database): Promise<boolean> {
+  const [row] = await database.query<{ writable: boolean }>({
+    name: 'takes-rows',
+    text: `select current_setting('transaction_read_only') = 'off' as writable`,
+    values: [],
+  })
+  return row?.writable === true
+}

@@ -55,6 +55,21 @@ describe('many callers in one statement', () => {
     expect(await Promise.all(answers)).toEqual([10, 20, 30, 40, 50, 60, 70])
   })
 
+  test('a statement that fails fails those who have waited long for it, and nobody else', async () => {
+    const { sent, ask } = statements()
+    const call = batched(ask, { most: 1, lanes: 1 })
+    const first = call(1, later())
+    const long = call(2, later())
+    await new Promise((over) => setTimeout(over, 450))
+    const short = call(3, later())
+    sent[0]?.fail()
+    await expect(first).rejects.toThrow(Failure)
+    await expect(long).rejects.toThrow(Failure)
+    expect(sent.map(({ questions }) => questions)).toEqual([[1], [3]])
+    sent[1]?.answer()
+    expect(await short).toBe(30)
+  })
+
   test('a statement that fails fails those in it alone', async () => {
     const { sent, ask } = statements()
     const call = batched(ask, { most: 10, lanes: 1 })
