@@ -100,19 +100,23 @@ const given: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
     'carryover.users': ['select', 'copy'],
     'carryover.counts': ['select', 'copy'],
     'carryover.outcomes': ['select', 'copy'],
+    'carryover.chains': ['select', 'copy'],
   },
   load: {
     'legacy.users': ['select', 'copy', 'insert', 'update', 'delete', 'lock'],
     // Some columns alone: the list of what is forbidden has the others.
     'carryover.users': ['select', 'copy', 'insert'],
     'carryover.counts': ['select', 'copy', 'insert', 'update', 'lock'],
+    'carryover.erased': ['select', 'copy'],
   },
+  purge: {},
 }
 
 const callable: Readonly<Record<string, readonly string[]>> = {
   hooks: ['find_users', 'record_outcomes', 'confirm_users', 'common_scheme', 'schema_version'],
   admin: ['find_user_ids', 'schema_version'],
-  load: ['name_key', 'add_counts', 'schema_version'],
+  load: ['name_key', 'add_counts', 'erased_among', 'schema_version'],
+  purge: ['purge_hashes', 'schema_version'],
 }
 
 const others = (account: string) =>
@@ -120,7 +124,7 @@ const others = (account: string) =>
     .filter((role) => role !== `carryover_${account}`)
     .map((role) => ({ statement: `set role ${role}` }))
 
-describe.each(['hooks', 'admin', 'load'] as const)('the account for %s', (account) => {
+describe.each(['hooks', 'admin', 'load', 'purge'] as const)('the account for %s', (account) => {
   test('may do nothing that it was not given: every refusal is 42501', async () => {
     const client = await signedIn(ACCOUNTS[account])
     const statements: Forbidden[] = [
@@ -218,15 +222,17 @@ test('names of their own do not mislead functions that run with more rights', as
     verdict: 'mismatch',
     millis: 1,
   }
-  const { rows: given } = await client.query(`select carryover.record_outcomes($1, 10, '1 s') as given`, [
-    JSON.stringify([outcome, { ...outcome, user_id: null, verdict: 'unknown-login' }]),
-  ])
-  expect(given).toEqual([{ given: ['mismatch', 'unknown-login'] }])
+  const { rows: said } = await client.query(
+    `select carryover.record_outcomes($1, 10, '1 s', 1000, gen_random_uuid(), 0) -> 'given' as given`,
+    [JSON.stringify([outcome, { ...outcome, user_id: null, verdict: 'unknown-login' }])],
+  )
+  expect(said).toEqual([{ given: ['mismatch', 'unknown-login'] }])
   const notice = { dialect: 'a', hook: 'b', name: 'u1@example.com', result: 'stored', event_id: 'e1' }
-  const { rows: confirmed } = await client.query('select * from carryover.confirm_users($1)', [
-    JSON.stringify([notice]),
-  ])
-  expect(confirmed).toEqual([{ place: '1', result: 'confirmed' }])
+  const { rows: confirmed } = await client.query(
+    `select carryover.confirm_users($1, gen_random_uuid(), 0) -> 'results' as results`,
+    [JSON.stringify([notice])],
+  )
+  expect(confirmed).toEqual([{ results: ['confirmed'] }])
   await client.query('select carryover.common_scheme(), carryover.schema_version()')
   await client.query(
     'reset search_path; drop function public.boom cascade; drop function public.same cascade',
@@ -248,7 +254,12 @@ test('everything that the account for administrators can read holds no hash', as
       and c.relname <> 'pg_statistic'
     group by 1`)
   const tables = columns.map(({ table }) => table).filter((table) => /^(carryover|legacy)\./.test(table))
-  expect(tables.sort()).toEqual(['carryover.counts', 'carryover.outcomes', 'carryover.users'])
+  expect(tables.sort()).toEqual([
+    'carryover.chains',
+    'carryover.counts',
+    'carryover.outcomes',
+    'carryover.users',
+  ])
   let rows = 0
   for (const { table, columns: readable } of columns) {
     const { rows: lines } = await client
