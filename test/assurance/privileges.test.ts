@@ -1,6 +1,7 @@
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ACCOUNTS, as, makeAccounts } from '../deploy/accounts.ts'
+import { holders, moved } from '../forget/helpers.ts'
 import { allowed, measured } from '../helpers/assurance.ts'
 import { expectNoPlanted, plant } from '../helpers/canaries.ts'
 import { type TestDatabase, testDatabase } from '../helpers/db.ts'
@@ -242,6 +243,16 @@ test('names of their own do not mislead functions that run with more rights', as
   await db.owner.query(
     `revoke all on schema public from ${ACCOUNTS.hooks}; revoke temporary on database ${name} from ${ACCOUNTS.hooks}`,
   )
+})
+
+test('the purging account takes the hash of whoever is confirmed long enough', async () => {
+  await moved(db.owner, 'migrated', 7_200, ['id-2'])
+  const client = await signedIn(ACCOUNTS.purge)
+  const { rows } = await client.query(
+    `select carryover.purge_hashes('1 hour', 100)::int as users, carryover.schema_version() is not null as versioned`,
+  )
+  expect(rows).toEqual([{ users: 1, versioned: true }])
+  expect(await holders(db.owner)).not.toContain('id-2')
 })
 
 test('everything that the account for administrators can read holds no hash', async () => {
