@@ -37,7 +37,7 @@ export interface Uncovered {
 /**
  * Every number of one snapshot. The outcomes are read once and in any order, and grouped by user and scheme by hash: the
  * time grows with the number of outcomes and no faster, and the memory is bounded by work_mem, beyond which it goes to
- * temporary files of about 60 bytes a user who has signed in.
+ * temporary files of some 200 bytes a user who has signed in.
  *
  * What was found before a hash was hardened counts for it still: it is the same digest, read in the same way. A hash that
  * cannot be used any more since is not made good by it.
