@@ -6,7 +6,7 @@
 --   carryover_import          `load`
 --   carryover_hooks_account   HOOKS_DATABASE_URL
 --   carryover_admin_account   ADMIN_DATABASE_URL
---   carryover_purge_account   erases hashes of users who have migrated, where that is left to an account of its own
+--   carryover_purge_account   PURGE_DATABASE_URL
 --
 -- What each may do comes from the group role that it has, and the group roles get it from `migrate`.
 
@@ -38,11 +38,11 @@ grant carryover_hooks to carryover_hooks_account;
 grant carryover_admin to carryover_admin_account;
 grant carryover_purge to carryover_purge_account;
 
--- A service opens 8 connections for the hooks and 2 for administrators. Two run, and a third while they are replaced.
+-- A service opens 8 connections for the hooks, 2 for administrators and 1 for the purge. Two run, and a third while they are replaced.
 alter role carryover_hooks_account connection limit 30;
 alter role carryover_admin_account connection limit 8;
 alter role carryover_import connection limit 2;
-alter role carryover_purge_account connection limit 2;
+alter role carryover_purge_account connection limit 4;
 alter role carryover_migrate connection limit 6;
 
 -- Bounds of last resort. The service asks for shorter ones itself; `load` and `migrate` take as long as they take.

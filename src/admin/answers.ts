@@ -41,6 +41,7 @@ export const userHistory = z.object({
   verifiable: z.boolean().nullable(),
   verifiedAt: moment.nullable(),
   migratedAt: moment.nullable(),
+  purgedAt: moment.nullable().describe('When the stored hash was taken out of the copy.'),
   history: z
     .array(
       z.object({

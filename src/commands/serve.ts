@@ -10,7 +10,7 @@ import { readOptions } from './options.ts'
 import { requireSealed } from './sealed.ts'
 
 /** Milliseconds. Those who stop a service kill it after thirty seconds or sooner, and then nothing says why. */
-const STOP_LIMIT_MS = 10_000
+export const STOP_LIMIT_MS = 10_000
 
 export const serve: Command = {
   name: 'serve',

@@ -1,5 +1,6 @@
 import { createChecker } from '../checker/checker.ts'
 import { readDatabaseUrl, readHashSettings } from '../config.ts'
+import { isPurged } from '../db/purge.ts'
 import { UNTHROTTLED, userFinder } from '../db/users.ts'
 import type { Verdict } from '../domain.ts'
 import { hashContextOf } from '../hash-context.ts'
@@ -34,7 +35,10 @@ Throttling and the grace period after a migration are left out: the answer is ab
           check: (stored, bytes) => checker.check(stored, bytes, deadline),
           classify: (stored) => classify(stored, context),
         })
-        const why = reason(verdict, classified, found.ambiguous)
+        const why =
+          found.user !== null && verdict.kind === 'unusable-hash' && (await isPurged(database, found.user.id))
+            ? 'the stored hash was purged; see docs/forgetting.md'
+            : reason(verdict, classified, found.ambiguous)
         const scheme = classified?.scheme ?? null
         io.out(
           values.json

@@ -14,6 +14,8 @@ export interface UserHistory {
   readonly verifiable: boolean | null
   readonly verifiedAt: string | null
   readonly migratedAt: string | null
+  /** When the stored hash was taken out of the copy. */
+  readonly purgedAt: string | null
   readonly history: readonly {
     readonly at: string
     readonly dialect: string
@@ -36,6 +38,7 @@ export async function readHistories(database: Database, name: string): Promise<U
         'id', f.id, 'login', f.login, 'email', f.email, 'status', f.status,
         'state', coalesce(u.state, 'unlisted'), 'cohort', u.cohort, 'scheme', u.scheme, 'verifiable', u.usable,
         'verifiedAt', u.verified_at, 'migratedAt', u.migrated_at,
+        'purgedAt', u.purged_at,
         'history', coalesce((
           select jsonb_agg(jsonb_build_object('at', o.at, 'dialect', o.dialect, 'hook', o.hook, 'verdict', o.verdict,
             'scheme', o.scheme, 'millis', o.millis, 'requestId', o.request_id) order by o.id desc)

@@ -70,8 +70,8 @@ async function dropErased(client: pg.Client): Promise<number> {
  * whoever loads need not have the key of its digests.
  */
 const erasedEarlier = `with erased as materialized (
-    select e.id from (select array_agg(s.id) as ids from pg_temp.load_staged s group by s.line / 10000) some
-    cross join lateral carryover.erased_among(some.ids) e (id)
+    select e.id from (select array_agg(s.id) as ids from pg_temp.load_staged s group by s.line / 10000) part
+    cross join lateral carryover.erased_among(part.ids) e (id)
   ),
   gone as (
     delete from pg_temp.load_staged s using erased e where e.id = s.id

@@ -37,11 +37,15 @@ export interface Uncovered {
 /**
  * Every number of one snapshot. The outcomes are read once and in any order, and grouped by user and scheme by hash: the
  * time grows with the number of outcomes and no faster, and the memory is bounded by work_mem, beyond which it goes to
- * temporary files of about 60 bytes a user who has signed in.
+ * temporary files of some 200 bytes a user who has signed in.
+ *
+ * What was found before a hash was hardened counts for it still: it is the same digest, read in the same way. A hash that
+ * cannot be used any more since is not made good by it.
  */
 const GRADES = `
   with kept as (
-    select user_id, cohort, scheme, usable, state from carryover.users where deleted_at is null
+    select user_id, cohort, scheme, usable, state, case when scheme like 'hardened:%' then substr(scheme, 10) end as before
+    from carryover.users where deleted_at is null
   ),
   seen as (
     select user_id, scheme, bool_or(verdict = 'match') as matched, bool_or(verdict = 'mismatch') as mismatched,
@@ -50,21 +54,27 @@ const GRADES = `
     where user_id is not null and verdict in ('match', 'mismatch', 'unusable-hash')
     group by user_id, scheme
   ),
-  ledger as (
-    select k.cohort, k.scheme, count(*) as users, count(*) filter (where usable) as read,
-      count(*) filter (where s.matched) as observed,
-      count(*) filter (where s.unusable and not s.matched) as failed,
-      count(*) filter (where s.mismatched and not s.matched and not s.unusable) as refused_only,
-      count(*) filter (where state = 'unmigrated' and not usable) as uncovered
+  known as (
+    select k.*, coalesce(s.unusable, false) and not s.matched as failed,
+      coalesce(s.matched, false) or coalesce(b.matched, false) as matched,
+      coalesce(s.mismatched, false) or coalesce(b.mismatched, false) as mismatched
     from kept k left join seen s on s.user_id = k.user_id and s.scheme = k.scheme
-    group by k.cohort, k.scheme
+    left join seen b on b.user_id = k.user_id and b.scheme = k.before
+  ),
+  ledger as (
+    select cohort, scheme, count(*) as users, count(*) filter (where usable) as read,
+      count(*) filter (where matched and not failed) as observed,
+      count(*) filter (where failed) as failed,
+      count(*) filter (where mismatched and not matched and not failed) as refused_only,
+      count(*) filter (where state = 'unmigrated' and not usable) as uncovered
+    from known group by cohort, scheme
   ),
   last_probe as (
     select distinct on (user_id) user_id, scheme, matched from carryover.probes order by user_id, id desc
   ),
   probes as (
     select k.cohort, k.scheme, count(*) filter (where p.matched) as probed, count(*) filter (where not p.matched) as failed
-    from last_probe p join kept k on k.user_id = p.user_id and k.scheme = p.scheme
+    from last_probe p join kept k on k.user_id = p.user_id and p.scheme in (k.scheme, k.before)
     group by k.cohort, k.scheme
   )
   select l.cohort, l.scheme, l.users::float8, l.read::float8, coalesce(p.probed, 0)::float8 as probed,
@@ -95,7 +105,7 @@ export async function readProof(
   const client = await step('connecting', () => connectOwner(url, 'carryover prove'))
   try {
     await client.query('begin isolation level repeatable read read only')
-    // Two hash tables of this size; the default of 4 MiB would go to temporary files at a few thousand users.
+    // Hash tables of this size; the default of 4 MiB would go to temporary files at a few thousand users.
     await client.query(`set local work_mem = '64MB'`)
     const { rows } = await step('reading the grades', () => client.query<ProofRow>(GRADES))
     const { rows: strays } = await step('looking for users without a ledger row', () =>

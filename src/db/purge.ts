@@ -33,6 +33,16 @@ export async function purgeVerified(
   return row ?? { users: 0, last: null }
 }
 
+/** Whether this user's hash was taken away. */
+export async function isPurged(database: Database, id: string): Promise<boolean> {
+  const rows = await database.query({
+    name: 'is-purged',
+    text: 'select from carryover.users where user_id = $1 and purged_at is not null',
+    values: [id],
+  })
+  return rows.length > 0
+}
+
 /** Of one cohort and scheme of the ledger. All but the first two still have a hash in the copy. */
 export interface HeldRow {
   readonly cohort: string

@@ -45,6 +45,7 @@ const examples = {
     verifiable: true,
     verifiedAt: '2026-11-21T09:14:33.310Z',
     migratedAt: null,
+    purgedAt: null,
     history: [
       {
         at: '2026-11-21T09:14:33.310Z',

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
@@ -36,10 +36,14 @@ test('a dump of a hardened copy holds no legacy digest', allowed(60_000, 300_000
   const lines = users.map(({ encoded, scheme }, at) => `${at},u${at}@example.com,${encoded},${scheme}`)
   const file = join(directory, 'users.csv')
   await writeFile(file, ['id,login,password_hash,hash_scheme', ...lines, ''].join('\n'))
-  await writeFile(join(directory, 'hardening_key'), 'the key of a test, which has 32 bytes and more')
+  const keys = join(directory, 'keys')
+  await mkdir(keys)
+  await writeFile(join(keys, 'hardening_key'), 'the key of a test, which has 32 bytes and more', {
+    mode: 0o600,
+  })
   const settings = {
     DATABASE_URL: db.url,
-    HASH_SECRETS_DIR: directory,
+    HASH_SECRETS_DIR: keys,
     HARDEN_MEMORY_KIB: '64',
     HARDEN_PASSES: '1',
   }

@@ -54,7 +54,7 @@ export const forbiddenToAll: readonly Forbidden[] = [
     'drop function carryover.find_users(text[], interval)',
     'alter function carryover.find_users(text[], interval) security invoker',
     'alter function carryover.find_users(text[], interval) owner to current_user',
-    'alter function carryover.record_outcomes(jsonb, int, interval) reset all',
+    'alter function carryover.record_outcomes(jsonb, int, interval, bigint, uuid, int) reset all',
     'create or replace function carryover.schema_version() returns bigint language sql as $$ select 1::bigint $$',
     'alter schema carryover owner to current_user',
     'alter schema legacy rename to mine',
@@ -176,4 +176,7 @@ export const forbiddenToLoad: readonly Forbidden[] = of(
   'select login_key from carryover.installation',
   'select * from carryover.confirmed_events',
   "insert into carryover.confirmed_events (event_id) values ('9')",
+  'delete from carryover.erased',
+  "insert into carryover.erased (id_digest) values ('9')",
+  'update carryover.users set purged_at = null',
 )

@@ -20,7 +20,7 @@ import { allowed, measured } from '../helpers/assurance.ts'
 import { expectNoPlanted, plant } from '../helpers/canaries.ts'
 import { type TestDatabase, testDatabase } from '../helpers/db.ts'
 import { admin } from '../helpers/process.ts'
-import { caller, passwordImport, SECRET, TOKEN } from '../helpers/service.ts'
+import { caller, passwordImport, SECOND_SECRET, SECRET, TOKEN } from '../helpers/service.ts'
 import { loadUsers, md5 } from '../helpers/users.ts'
 
 const left = hindrance()
@@ -78,19 +78,19 @@ describe.skipIf(left !== undefined)(
         ),
       )
       const name = new URL(db.url.replace('@/', '@socket/')).pathname.slice(1)
-      accounts = [`confined_hooks_${name}`, `confined_admin_${name}`]
-      await db.owner.query(
-        `create user ${accounts[0]} in role carryover_hooks; create user ${accounts[1]} in role carryover_admin`,
-      )
+      const roles = ['hooks', 'admin', 'purge']
+      accounts = roles.map((role) => `confined_${role}_${name}`)
+      for (const [at, role] of roles.entries())
+        await db.owner.query(`create user ${accounts[at]} in role carryover_${role}`)
       // It lies in a directory that only the server's own account may enter; in the container it lies in another one.
       socket = join(inject('socketDirectory'), '.s.PGSQL.5432')
       chmodSync(socket, 0o777)
-      const url = (account: string) => `postgresql://${account}@/${name}?host=/run/postgresql\n`
       mkdirSync(secrets)
-      writeSecret('hooks-database-url', url(accounts[0] ?? ''))
-      writeSecret('admin-database-url', url(accounts[1] ?? ''))
+      for (const [at, role] of roles.entries())
+        writeSecret(`${role}-database-url`, `postgresql://${accounts[at]}@/${name}?host=/run/postgresql\n`)
       writeSecret('admin-tokens', `${TOKEN}\n`)
-      writeSecret('hook-secrets', `${SECRET}\n`)
+      writeSecret('okta-hook-secrets', `${SECRET}\n`)
+      writeSecret('generic-hook-secrets', `${SECOND_SECRET}\n`)
       writeSecret('probe.mjs', PROBE)
       writeSecret('thread.mjs', THREAD)
       chownSync(secrets, CONTAINER_USER, CONTAINER_USER)
@@ -117,9 +117,10 @@ describe.skipIf(left !== undefined)(
           environment: {
             HOOKS_DATABASE_URL_FILE: '/run/secrets/hooks-database-url',
             ADMIN_DATABASE_URL_FILE: '/run/secrets/admin-database-url',
+            PURGE_DATABASE_URL_FILE: '/run/secrets/purge-database-url',
             ADMIN_TOKENS_FILE: '/run/secrets/admin-tokens',
-            OKTA_HOOK_SECRETS_FILE: '/run/secrets/hook-secrets',
-            GENERIC_HOOK_SECRETS_FILE: '/run/secrets/hook-secrets',
+            OKTA_HOOK_SECRETS_FILE: '/run/secrets/okta-hook-secrets',
+            GENERIC_HOOK_SECRETS_FILE: '/run/secrets/generic-hook-secrets',
             HOOKS_LISTEN: '127.0.0.1:0',
             ADMIN_LISTEN: '127.0.0.1:0',
             CHECK_MEMORY_MIB: '128',
@@ -140,6 +141,7 @@ describe.skipIf(left !== undefined)(
         expect(readFileSync(`/proc/${pid}/limits`, 'utf8')).toMatch(/^Max core file size +0 +0 /m)
 
         const post = caller(hooks)
+        const postGeneric = caller(hooks, SECOND_SECRET)
         for (const { login, password } of people) {
           for (const [typed, verdict] of [
             [password, 'VERIFIED'],
@@ -152,7 +154,11 @@ describe.skipIf(left !== undefined)(
             )
             expect([status, text.includes(`"${verdict}"`)], login).toEqual([200, true])
           }
-          const { status, json } = await post('/verify', { identifier: login, password, purpose: 'login' })
+          const { status, json } = await postGeneric('/verify', {
+            identifier: login,
+            password,
+            purpose: 'login',
+          })
           expect([status, json.verdict], login).toEqual([200, 'match'])
         }
         for (const path of ['/counts', '/metrics', '/openapi.json', '/users/argon@example.com', '/readyz'])

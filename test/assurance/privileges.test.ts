@@ -1,6 +1,7 @@
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ACCOUNTS, as, makeAccounts } from '../deploy/accounts.ts'
+import { holders, moved } from '../forget/helpers.ts'
 import { allowed, measured } from '../helpers/assurance.ts'
 import { expectNoPlanted, plant } from '../helpers/canaries.ts'
 import { type TestDatabase, testDatabase } from '../helpers/db.ts'
@@ -100,19 +101,23 @@ const given: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
     'carryover.users': ['select', 'copy'],
     'carryover.counts': ['select', 'copy'],
     'carryover.outcomes': ['select', 'copy'],
+    'carryover.chains': ['select', 'copy'],
   },
   load: {
     'legacy.users': ['select', 'copy', 'insert', 'update', 'delete', 'lock'],
     // Some columns alone: the list of what is forbidden has the others.
     'carryover.users': ['select', 'copy', 'insert'],
     'carryover.counts': ['select', 'copy', 'insert', 'update', 'lock'],
+    'carryover.erased': ['select', 'copy'],
   },
+  purge: {},
 }
 
 const callable: Readonly<Record<string, readonly string[]>> = {
   hooks: ['find_users', 'record_outcomes', 'confirm_users', 'common_scheme', 'schema_version'],
   admin: ['find_user_ids', 'schema_version'],
-  load: ['name_key', 'add_counts', 'schema_version'],
+  load: ['name_key', 'add_counts', 'erased_among', 'schema_version'],
+  purge: ['purge_hashes', 'schema_version'],
 }
 
 const others = (account: string) =>
@@ -120,7 +125,7 @@ const others = (account: string) =>
     .filter((role) => role !== `carryover_${account}`)
     .map((role) => ({ statement: `set role ${role}` }))
 
-describe.each(['hooks', 'admin', 'load'] as const)('the account for %s', (account) => {
+describe.each(['hooks', 'admin', 'load', 'purge'] as const)('the account for %s', (account) => {
   test('may do nothing that it was not given: every refusal is 42501', async () => {
     const client = await signedIn(ACCOUNTS[account])
     const statements: Forbidden[] = [
@@ -218,15 +223,17 @@ test('names of their own do not mislead functions that run with more rights', as
     verdict: 'mismatch',
     millis: 1,
   }
-  const { rows: given } = await client.query(`select carryover.record_outcomes($1, 10, '1 s') as given`, [
-    JSON.stringify([outcome, { ...outcome, user_id: null, verdict: 'unknown-login' }]),
-  ])
-  expect(given).toEqual([{ given: ['mismatch', 'unknown-login'] }])
+  const { rows: said } = await client.query(
+    `select carryover.record_outcomes($1, 10, '1 s', 1000, gen_random_uuid(), 0) -> 'given' as given`,
+    [JSON.stringify([outcome, { ...outcome, user_id: null, verdict: 'unknown-login' }])],
+  )
+  expect(said).toEqual([{ given: ['mismatch', 'unknown-login'] }])
   const notice = { dialect: 'a', hook: 'b', name: 'u1@example.com', result: 'stored', event_id: 'e1' }
-  const { rows: confirmed } = await client.query('select * from carryover.confirm_users($1)', [
-    JSON.stringify([notice]),
-  ])
-  expect(confirmed).toEqual([{ place: '1', result: 'confirmed' }])
+  const { rows: confirmed } = await client.query(
+    `select carryover.confirm_users($1, gen_random_uuid(), 0) -> 'results' as results`,
+    [JSON.stringify([notice])],
+  )
+  expect(confirmed).toEqual([{ results: ['confirmed'] }])
   await client.query('select carryover.common_scheme(), carryover.schema_version()')
   await client.query(
     'reset search_path; drop function public.boom cascade; drop function public.same cascade',
@@ -236,6 +243,16 @@ test('names of their own do not mislead functions that run with more rights', as
   await db.owner.query(
     `revoke all on schema public from ${ACCOUNTS.hooks}; revoke temporary on database ${name} from ${ACCOUNTS.hooks}`,
   )
+})
+
+test('the purging account takes the hash of whoever is confirmed long enough', async () => {
+  await moved(db.owner, 'migrated', 7_200, ['id-2'])
+  const client = await signedIn(ACCOUNTS.purge)
+  const { rows } = await client.query(
+    `select carryover.purge_hashes('1 hour', 100)::int as users, carryover.schema_version() is not null as versioned`,
+  )
+  expect(rows).toEqual([{ users: 1, versioned: true }])
+  expect(await holders(db.owner)).not.toContain('id-2')
 })
 
 test('everything that the account for administrators can read holds no hash', async () => {
@@ -248,7 +265,12 @@ test('everything that the account for administrators can read holds no hash', as
       and c.relname <> 'pg_statistic'
     group by 1`)
   const tables = columns.map(({ table }) => table).filter((table) => /^(carryover|legacy)\./.test(table))
-  expect(tables.sort()).toEqual(['carryover.counts', 'carryover.outcomes', 'carryover.users'])
+  expect(tables.sort()).toEqual([
+    'carryover.chains',
+    'carryover.counts',
+    'carryover.outcomes',
+    'carryover.users',
+  ])
   let rows = 0
   for (const { table, columns: readable } of columns) {
     const { rows: lines } = await client

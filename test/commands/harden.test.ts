@@ -68,7 +68,8 @@ const schemes = async () =>
 const countsAgree = async () => expect((await run('counts', '--check')).out).toMatch(/agree with/)
 const secrets = async (name: string, keys: Readonly<Record<string, string>>) => {
   await mkdir(join(directory, name))
-  for (const [key, text] of Object.entries(keys)) await writeFile(join(directory, name, key), text)
+  for (const [key, text] of Object.entries(keys))
+    await writeFile(join(directory, name, key), text, { mode: 0o600 })
   return join(directory, name)
 }
 
@@ -176,7 +177,10 @@ test('after kill -9 in the middle counts and rows agree, and the next run does t
       )
     ).rows[0].n
   const running = startCommand(['harden', '--threads', '1'], settings)
-  while ((await wrapped()) === 0) await new Promise((later) => setTimeout(later, 20))
+  while ((await wrapped()) === 0) {
+    expect(running.exitCode).toBe(null)
+    await new Promise((later) => setTimeout(later, 20))
+  }
   running.kill('SIGKILL')
   await new Promise((done) => running.once('close', done))
   const done = await wrapped()

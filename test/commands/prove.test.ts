@@ -29,7 +29,11 @@ beforeAll(async () => {
     ...users('wrong', 3, md5('x'), 'md5'),
     ...users('<b>plain</b>', 2, md5('x'), 'md5'),
     ...users('=unread', 2, undefined),
+    ...users('hardened', 6, md5('x'), 'md5'),
   ])
+  // As `harden` leaves it behind.
+  for (const table of ['users', 'counts'])
+    await db.owner.query(`update carryover.${table} set scheme = 'hardened:md5' where cohort = 'hardened'`)
   await db.owner.query(
     `insert into legacy.users (id, login, password_hash) values ('-stray, "quoted"', 'stray@example.com', 'x')`,
   )
@@ -42,6 +46,13 @@ beforeAll(async () => {
     ['seen-36', 'match', 'sha1'],
     ['failing-0', 'match', 'md5'],
     ['failing-1', 'unusable-hash', 'md5'],
+    // Before it was hardened, and since; the last one cannot be used since.
+    ['hardened-0', 'match', 'md5'],
+    ['hardened-1', 'match', 'hardened:md5'],
+    ['hardened-2', 'mismatch', 'md5'],
+    ['hardened-3', 'match', 'sha1'],
+    ['hardened-4', 'match', 'md5'],
+    ['hardened-4', 'unusable-hash', 'hardened:md5'],
   ]
   for (const [id, verdict, scheme] of outcomes)
     await db.owner.query(`select carryover.record_outcomes($1, 1000, '1 hour', 1000, gen_random_uuid(), 0)`, [
@@ -53,6 +64,7 @@ beforeAll(async () => {
     ['known-1', 'known', true],
     ['wrong-0', 'wrong', true],
     ['wrong-1', 'wrong', false],
+    ['hardened-5', 'hardened', true],
   ])
     await db.owner.query(
       `insert into carryover.probes (user_id, cohort, scheme, matched) values ($1, $2, 'md5', $3)`,
@@ -68,7 +80,7 @@ test('each cohort and scheme has its numbers, its grade and its bound', async ()
   const { code, out, err } = await run('--json')
   expect([code, err]).toEqual([1, ''])
   const proof = JSON.parse(out)
-  expect(proof).toMatchObject({ users: 53, uncovered: 3, unlisted: 1 })
+  expect(proof).toMatchObject({ users: 59, uncovered: 3, unlisted: 1 })
   const row = {
     scheme: 'md5',
     probed: 0,
@@ -83,6 +95,18 @@ test('each cohort and scheme has its numbers, its grade and its bound', async ()
     { ...row, cohort: '<b>plain</b>', users: 2, read: 2, grade: 'read' },
     { ...row, cohort: '=unread', scheme: 'unknown', users: 2, read: 0, uncovered: 2, grade: 'none' },
     { ...row, cohort: 'failing', users: 2, read: 2, observed: 1, failed: 1, grade: 'read' },
+    {
+      ...row,
+      cohort: 'hardened',
+      scheme: 'hardened:md5',
+      users: 6,
+      read: 6,
+      probed: 1,
+      observed: 2,
+      failed: 1,
+      refusedOnly: 1,
+      grade: 'probed',
+    },
     { ...row, cohort: 'known', users: 3, read: 3, probed: 2, grade: 'probed' },
     {
       ...row,
@@ -102,7 +126,7 @@ test('for people: the bound is rounded up, and what is missing is said', async (
   const { out } = await run()
   expect(out).toMatch(/seen +md5 +40 +40 +0 +30 +≤ 10 % +1 +observed/)
   expect(out).toContain(
-    '3 of 53 users are covered by no grade\n1 of them are in the copy and not in the ledger',
+    '3 of 59 users are covered by no grade\n1 of them are in the copy and not in the ledger',
   )
 })
 

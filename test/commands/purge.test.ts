@@ -188,3 +188,19 @@ test.each([
   expect(err).toContain(says)
   expect(await holders(db.owner)).toHaveLength(6)
 })
+
+test('try says of a purged user that the hash was purged, and of one who never had any that there is none', async () => {
+  await purge()
+  const tried = async (login: string) => {
+    const { code, out, err } = await command(db.url, ['try', login], {}, 'Right-pa55word')
+    return { code, out, err }
+  }
+  expect(await tried('long@example.com')).toEqual({
+    code: 1,
+    out: 'unusable-hash: the stored hash was purged; see docs/forgetting.md\n',
+    err: '',
+  })
+  expect((await tried('empty@example.com')).out).toBe(
+    'unusable-hash: the stored hash cannot be used: missing\n',
+  )
+})

@@ -397,6 +397,7 @@ describe('confirming', () => {
       'id',
       'login',
       'migratedAt',
+      'purgedAt',
       'scheme',
       'state',
       'status',

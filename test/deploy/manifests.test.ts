@@ -3,6 +3,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { commands } from '../../src/cli.ts'
+import { STOP_LIMIT_MS } from '../../src/commands/serve.ts'
 import { settings } from '../../src/config.ts'
 import { ACCOUNTS } from './accounts.ts'
 import { argumentsOf, instruction } from './dockerfile.ts'
@@ -44,10 +45,8 @@ const [compose] = readYaml(readFileSync('compose.yaml', 'utf8'))
 const services = Object.fromEntries(entries(at(compose, 'services')))
 const ours = Object.entries(services).filter(([, service]) => at(service, 'image') === 'carryover:local')
 
-/** Read by every setting of a secret. */
-const known = new Set([...Object.keys(settings), 'SECRET_FILE_MODE'])
 const isSetting = (name: string) =>
-  known.has(name) || (name.endsWith('_FILE') && 'secret' in (settings[name.slice(0, -5)] ?? {}))
+  name in settings || (name.endsWith('_FILE') && 'secret' in (settings[name.slice(0, -5)] ?? {}))
 
 /** Of the Dockerfile: heap, and what is left for code, threads, buffers and connections. */
 const HEAP_MIB = Number(/--max-old-space-size=(\d+)/.exec(instruction('ENTRYPOINT'))?.[1])
@@ -130,6 +129,13 @@ describe('compose.yaml', () => {
         'log_statement=none',
       ]),
     )
+  })
+
+  test('the service has an account of its own for each of its parts', () => {
+    for (const name of ['HOOKS', 'ADMIN', 'PURGE'])
+      expect(at(services.carryover, `environment.${name}_DATABASE_URL_FILE`)).toBe(
+        `/run/secrets/${name.toLowerCase()}-database-url`,
+      )
   })
 
   test('the service waits for the migration, which waits for the database', () => {
@@ -242,11 +248,25 @@ describe('Kubernetes', () => {
     expect(at(deployment, 'spec.strategy.rollingUpdate')).toEqual({ maxUnavailable: 0, maxSurge: 1 })
     expect(at(only('PodDisruptionBudget', 'carryover'), 'spec.minAvailable')).toBe(1)
     expect(items(at(deployment, 'spec.template.spec.topologySpreadConstraints'))).toHaveLength(1)
-    // The hooks' account and its 8 connections for each of three pods.
-    const limit = /carryover_hooks_account connection limit (\d+)/.exec(
-      readFileSync('deploy/roles.sql', 'utf8'),
-    )?.[1]
-    expect(Number(limit)).toBeGreaterThanOrEqual(3 * 8)
+    // Connections of each of three pods.
+    const roles = readFileSync('deploy/roles.sql', 'utf8')
+    for (const [account, connections] of [
+      [ACCOUNTS.hooks, 8],
+      [ACCOUNTS.admin, 2],
+      [ACCOUNTS.purge, 1],
+    ] as const) {
+      const limit = new RegExp(`${account} connection limit (\\d+)`).exec(roles)?.[1]
+      expect(Number(limit), account).toBeGreaterThanOrEqual(3 * connections)
+    }
+  })
+
+  test('a pod takes calls until the cluster has stopped sending any, and has time to end by itself', () => {
+    const delay = items(at(container, 'env')).find((one) => at(one, 'name') === 'SHUTDOWN_DELAY_SECONDS')
+    expect(at(delay, 'value')).toBe('5')
+    expect(at(container, 'lifecycle')).toBeUndefined()
+    expect(Number(at(deployment, 'spec.template.spec.terminationGracePeriodSeconds'))).toBeGreaterThan(
+      Number(at(delay, 'value')) + STOP_LIMIT_MS / 1_000,
+    )
   })
 
   test('every probe asks the admin listener, at a path that it has', () => {
@@ -316,6 +336,8 @@ describe('Kubernetes', () => {
       String(text),
     )
     expect(service.join(' ')).not.toContain(ACCOUNTS.migrate)
+    for (const account of [ACCOUNTS.hooks, ACCOUNTS.admin, ACCOUNTS.purge])
+      expect(service.join(' ')).toContain(`postgresql://${account}:`)
   })
 
   test('everything lives in the one namespace, which refuses what is not confined', () => {

@@ -3,13 +3,18 @@ import type pg from 'pg'
 import { run } from '../../src/cli.ts'
 import { eraseUser } from '../../src/db/erase.ts'
 
-/** One command of the program, in this process. */
-export async function command(url: string, args: readonly string[], env: Record<string, string> = {}) {
+/** One command of the program, in this process. `typed`: its standard input. */
+export async function command(
+  url: string,
+  args: readonly string[],
+  env: Record<string, string> = {},
+  typed = '',
+) {
   let out = ''
   let err = ''
   const code = await run(args, {
     env: { DATABASE_URL: url, ...env },
-    stdin: Readable.from([]),
+    stdin: Readable.from(typed === '' ? [] : [typed]),
     out: (text) => {
       out += text
     },

@@ -83,10 +83,10 @@ function contextOf(secrets: Readonly<Record<string, string>> | undefined, plaint
 }
 
 /** The key of the vectors of hardened hashes, and a cost that is soon over. */
-const HARDENING = hardeningOf(
-  new Map([['hardening_key', Buffer.from('the hardening key of the vectors, 32 bytes and more')]]),
-  { kibibytes: 8, passes: 1, lanes: 1 },
-)
+export const HARDENING_SECRETS = new Map([
+  ['hardening_key', Buffer.from('the hardening key of the vectors, 32 bytes and more')],
+])
+const HARDENING = hardeningOf(HARDENING_SECRETS, { kibibytes: 8, passes: 1, lanes: 1 })
 if (HARDENING === undefined) throw new Error('there is no key')
 export const HARDENING_CONTEXT = { ...NO_CONTEXT, plaintext: true, hardening: HARDENING }
 

@@ -46,6 +46,9 @@ test('two processes purge what is confirmed, while people sign in; the purged ar
   await until(async () => /"verdict":"migrated".*"userId":"id-15"/.test(one.output()))
   expect(one.output()).toMatch(/"event":"attempt".*"verdict":"migrated".*"userId":"id-0"/)
   expect(one.output()).not.toContain('hash-unusable')
+  const purgedAt = async (at: number) =>
+    JSON.parse((await admin(one.adminUrl, `/users/u${at}@example.com`)).text).purgedAt
+  expect([await purgedAt(0), await purgedAt(2)]).toEqual([expect.stringMatching(/^\d{4}-/), null])
   const purged = await Promise.all(
     services.map(async ({ adminUrl }) =>
       Number(
