@@ -5,7 +5,7 @@ import { confirmUsers, type Notice, outcomeRecorder, type ProposedOutcome } from
 import { allowed, measured, sized } from '../helpers/assurance.ts'
 import { openAsHooks, type TestDatabase, testDatabase } from '../helpers/db.ts'
 
-const EVENTS = sized(4_000, 1_000_000)
+const EVENTS = sized(4_000, 400_000)
 const EVENTS_A_USER = 8
 const USERS = EVENTS / EVENTS_A_USER
 const LEGAL = ['unmigrated to verified', 'unmigrated to migrated', 'verified to migrated']
