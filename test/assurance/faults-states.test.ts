@@ -5,7 +5,7 @@ import { confirmUsers, type Notice, outcomeRecorder, type ProposedOutcome } from
 import { allowed, measured, sized } from '../helpers/assurance.ts'
 import { openAsHooks, type TestDatabase, testDatabase } from '../helpers/db.ts'
 
-const EVENTS = sized(4_000, 400_000)
+const EVENTS = sized(4_000, 1_000_000)
 const EVENTS_A_USER = 8
 const USERS = EVENTS / EVENTS_A_USER
 const LEGAL = ['unmigrated to verified', 'unmigrated to migrated', 'verified to migrated']
@@ -89,7 +89,7 @@ const chains = createChains()
 
 test(
   `events in random order leave every user in the state that they say, by legal steps`,
-  allowed(60_000, 900_000),
+  allowed(60_000, 180_000),
   async () => {
     const record = outcomeRecorder(
       database,
