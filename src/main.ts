@@ -113,7 +113,8 @@ export async function startService(config: Config, log: Log, reread?: () => Conf
   const chains = createChains()
   const record = recorders(outcomeRecorder(pools.hooks, config.throttle, chains))
   const logHeads = () => {
-    for (const head of chains.moved()) log({ event: 'record-head', ...head })
+    for (const { run, lane, place, link } of chains.moved())
+      log({ event: 'record-head', run, lane, place, link })
   }
   chores.every(RECORD_HEADS_EVERY_MS, logHeads)
 

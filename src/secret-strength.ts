@@ -43,7 +43,7 @@ export function sharedSecrets(secrets: readonly HeldSecret[]): readonly (readonl
 
 /** What is secret of a complete Authorization header: the token, or the password of Basic. */
 export function bareSecret(value: string): string {
-  const [, word = '', rest = ''] = /^(Bearer|Basic) +(.+)$/i.exec(value) ?? []
+  const [, word = '', rest = ''] = /^(Bearer|Basic) +(?! )(.+)$/i.exec(value) ?? []
   if (word === '') return value
   if (word.toLowerCase() === 'bearer') return rest
   const pair = Buffer.from(rest, 'base64').toString('utf8')

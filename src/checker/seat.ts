@@ -57,7 +57,8 @@ export function createSeat(start: StartThread, events: SeatEvents): Seat {
         if (thread === mine) events.answered(free(), findings, expected, millis)
       },
       ended: () => {
-        if (thread === mine) vacate('crashed')
+        // One that was asked to end is not lost.
+        if (thread === mine && !closed) vacate('crashed')
       },
     })
     thread = mine
@@ -68,8 +69,8 @@ export function createSeat(start: StartThread, events: SeatEvents): Seat {
     const lost = free()
     thread = undefined
     ready = false
-    if (!closed && wasReady) fill()
-    else if (!closed) pause = setTimeout(fill, RESTART_PAUSE_MS)
+    if (wasReady) fill()
+    else pause = setTimeout(fill, RESTART_PAUSE_MS)
     events.lost(lost, reason, wasReady)
   }
 

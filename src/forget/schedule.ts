@@ -49,7 +49,8 @@ export function schedulePurge(
       // 55P03: a load is under way. 42501: the role lacks the grant. 42809: the copy is a view.
       log({ event: 'purge-failed', code: errorCode(error) })
     }
-    if (done.migrated + done.verified > 0) log({ event: 'purged', ...done })
+    const { migrated, verified } = done
+    if (migrated + verified > 0) log({ event: 'purged', migrated, verified })
   }
 
   return {

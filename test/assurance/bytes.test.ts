@@ -3,8 +3,9 @@ import { createHooksApp } from '../../src/app.ts'
 import type { Dialect } from '../../src/dialects/dialect.ts'
 import { dialects } from '../../src/dialects/index.ts'
 import type { Verdict } from '../../src/domain.ts'
+import { LARGEST_BODY } from '../../src/hooks/body.ts'
 import { hookRoutes } from '../../src/hooks/routes.ts'
-import { listen } from '../../src/http.ts'
+import { type Call, listen } from '../../src/http.ts'
 import { measured } from '../helpers/assurance.ts'
 import { type TestDatabase, testDatabase } from '../helpers/db.ts'
 import { policiesFor } from '../helpers/dialects.ts'
@@ -42,7 +43,15 @@ async function sentFor(dialect: Dialect, own: Record<string, string>): Promise<M
   const routes = hookRoutes([dialect], policies, flows).map((route) => {
     const { hook } = route
     if (hook.flow !== 'attempt') return route
-    return { ...route, knows: async () => true, answer: async () => hook.answer(verdict, question) }
+    return {
+      ...route,
+      knows: async () => true,
+      answer: async (call: Call) => {
+        // A connection is not kept when a body was left unread.
+        await call.body(LARGEST_BODY)
+        return hook.answer(verdict, question)
+      },
+    }
   })
   const listener = await listen(createHooksApp(routes, { log, metrics }), {
     address: { host: '127.0.0.1', port: 0 },
@@ -111,7 +120,10 @@ describe('whatever led to it, a no of the service is one string of bytes', () =>
     fusionauth: (loginId, password) => posted('/fusionauth/login', { loginId, password }),
     generic: (identifier, password) => posted('/verify', { identifier, password }),
   }
-  const posted = (path: string, body: unknown) => rawPost(path, { authorization: SECRET }, body)
+  const posted = (path: string, body: unknown) =>
+    rawPost(path, { authorization: secretOf(path.split('/')[1] ?? '') }, body)
+  /** No two dialects may have the same one. */
+  const secretOf = (place: string) => (place === 'okta' ? SECRET : `${SECRET}-of-${place}`)
 
   const ask = async (dialect: string, one: RefusedClass, login: string): Promise<string> => {
     const connection = timedConnection(service.hooksUrl)
@@ -123,7 +135,10 @@ describe('whatever led to it, a no of the service is one string of bytes', () =>
   beforeAll(async () => {
     db = await testDatabase()
     await addRefused(db, 1)
-    const secrets = Object.keys(asking).map((name) => [`${name.toUpperCase()}_HOOK_SECRETS`, SECRET])
+    const secrets = Object.keys(asking).map((name) => [
+      `${name.toUpperCase()}_HOOK_SECRETS`,
+      secretOf(name === 'generic' ? 'verify' : name),
+    ])
     service = await startProcess(db.url, {
       ...Object.fromEntries(secrets),
       FUSIONAUTH_ANSWER_WITHIN_MS: '10000',

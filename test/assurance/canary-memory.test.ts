@@ -11,6 +11,7 @@ import { mixedCalls, post } from '../helpers/canary-calls.ts'
 import { type TestDatabase, testDatabase } from '../helpers/db.ts'
 import { BIN, type ServiceProcess, startProcess } from '../helpers/process.ts'
 import { readMemory } from '../helpers/process-memory.ts'
+import { SECOND_SECRET } from '../helpers/service.ts'
 import { loadUsers } from '../helpers/users.ts'
 
 const INSPECTED = fileURLToPath(new URL('../helpers/inspected-service.mjs', import.meta.url))
@@ -38,7 +39,7 @@ describe('what can be reached in the process', () => {
   beforeAll(async () => {
     service = await startProcess(
       db.url,
-      { CANARY: leaked, LOG_LEVEL: 'debug', OKTA_LOOKUP: 'off', GENERIC_HOOK_SECRETS: 'x'.repeat(32) },
+      { CANARY: leaked, LOG_LEVEL: 'debug', OKTA_LOOKUP: 'off', GENERIC_HOOK_SECRETS: SECOND_SECRET },
       { command: [process.execPath, '--expose-gc', INSPECTED], cwd },
     )
   })

@@ -14,7 +14,7 @@ import { canaryForms, canaryFormsIn, mintCanaries } from '../helpers/canaries.ts
 import { type Answered, mixedCalls } from '../helpers/canary-calls.ts'
 import { everyRow } from '../helpers/db.ts'
 import { admin, BIN, type ServiceProcess, startProcess } from '../helpers/process.ts'
-import { SECRET } from '../helpers/service.ts'
+import { SECOND_SECRET } from '../helpers/service.ts'
 import { loadUsers, md5 } from '../helpers/users.ts'
 
 const CALLS = sized(400, 10_000)
@@ -66,7 +66,7 @@ beforeAll(async () => {
   await owner.connect()
   service = await startProcess(
     url,
-    { LOG_LEVEL: 'debug', GENERIC_HOOK_SECRETS: SECRET, DIAGNOSE_MISMATCHES: 'on' },
+    { LOG_LEVEL: 'debug', GENERIC_HOOK_SECRETS: SECOND_SECRET, DIAGNOSE_MISMATCHES: 'on' },
     { command: [process.execPath, BIN, 'serve'], cwd: await mkdtemp(join(directory, 'cwd-')) },
   )
 }, 60_000)

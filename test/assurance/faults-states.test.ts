@@ -89,7 +89,7 @@ const chains = createChains()
 
 test(
   `events in random order leave every user in the state that they say, by legal steps`,
-  allowed(60_000, 900_000),
+  allowed(60_000, 180_000),
   async () => {
     const record = outcomeRecorder(
       database,

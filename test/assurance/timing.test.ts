@@ -58,7 +58,8 @@ describe('the classes', () => {
       [...made(before), ...made(examine)].filter((kind) => kind !== 'match' && !covered.has(kind ?? '')),
     ).toEqual([])
     expect(made(before).every((kind) => kind === 'throttled')).toBe(true)
-    const [early = '', late = ''] = examine.split('await deps.check(')
+    const [early = '', late = ''] = examine.split(/await deps\s*\.check\(/)
+    expect(late).not.toBe('')
     expect(early).not.toContain('return')
     expect(made(late).length).toBeGreaterThan(4)
   })

@@ -333,8 +333,10 @@ test('the cohort of a row reaches the thread', async () => {
 })
 
 describe('close', () => {
-  test('what runs and what waits becomes unavailable, and so does what comes later', async () => {
-    const checker = await checkerWith({ script: fixture() })
+  test('what runs and what waits becomes unavailable, and so does what comes later; no thread is lost', async () => {
+    const lost: string[] = []
+    const events = { threadLost: (reason: string) => lost.push(reason) }
+    const checker = await checkerWith({ script: fixture(), events })
     const checks = ['slow', 'slow'].map((act) =>
       checker.check(stored(BCRYPT, act), Buffer.from('x'), inMillis(5000)),
     )
@@ -343,6 +345,7 @@ describe('close', () => {
     expect(await results).toEqual(['unavailable closing', 'unavailable closing'])
     const late = checker.check(stored(BCRYPT, 'quick'), Buffer.from('x'), inMillis(5000))
     await expect(late).rejects.toSatisfy((error) => detailOf(error) === 'unavailable closing')
+    expect(lost).toEqual([])
   })
 })
 

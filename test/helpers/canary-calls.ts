@@ -1,6 +1,6 @@
 import { request } from 'node:http'
 import { connect } from 'node:net'
-import { passwordImport, SECRET } from './service.ts'
+import { passwordImport, SECOND_SECRET, SECRET } from './service.ts'
 
 /** What a call brings, and how it is sent. `gone`: the caller hung up. */
 export type Send = (base: string, login: string, password: string) => Promise<Answered>
@@ -20,7 +20,8 @@ export const mixedCalls: readonly { kind: string; known: boolean; send: Send }[]
   {
     kind: 'another dialect',
     known: false,
-    send: (base, identifier, password) => post(base, '/verify', JSON.stringify({ identifier, password })),
+    send: (base, identifier, password) =>
+      post(base, '/verify', JSON.stringify({ identifier, password }), { authorization: SECOND_SECRET }),
   },
   {
     kind: 'HTTP Basic in place of the secret',
