@@ -90,6 +90,7 @@ const knowEverything = [
   'account-renewal.ts',
   'main.ts',
   'record.ts',
+  'pools.ts',
   'hash-context.ts',
   'cli.ts',
   'bin.ts',
