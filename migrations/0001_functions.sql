@@ -105,7 +105,10 @@ begin
       where r.subject = carryover.refusal_subject(u.id, n.name, (select login_key from carryover.installation where one))
         and r.window_start > clock_timestamp() - refusal_window
     ), 0),
-    (select carryover.refusals_overall(refusal_window)),
+    (
+      select coalesce(sum(c.refusals), 0)::bigint from carryover.chains c
+      where c.window_start > clock_timestamp() - refusal_window
+    ),
     u.id, u.login, u.email, u.password_hash, u.hash_scheme, u.salt,
     u.status, u.cohort, u.profile::jsonb, coalesce(u.state, 'unmigrated'), u.verified_at, u.migrated_at
   from unnest(names) with ordinality n (name, place)
@@ -175,14 +178,14 @@ end $$;
 --> statement-breakpoint
 -- The next link of a chain. Without a link before it, the one that the chain begins with.
 create function carryover.next_link(link bytea, genesis bytea, content bytea) returns bytea
-language sql immutable parallel safe
-return sha256(coalesce(link, genesis) || content);
+language plpgsql immutable parallel safe -- an aggregate calls this twice as fast as a function of SQL
+as $$ begin return sha256(coalesce(link, genesis) || content); end $$;
 --> statement-breakpoint
 create aggregate carryover.chain_links(genesis bytea, content bytea) (sfunc = carryover.next_link, stype = bytea);
 --> statement-breakpoint
 -- Appends outcomes to the record and to the chain of one lane of one run of a process: only one statement at a time may
 -- use a lane, and nobody else waits for it. `given` are their verdicts, `refused` is how many of them count as refusals.
--- Answers the chain's newest link and its place. `carryover audit verify` computes the links again: src/audit/link.ts.
+-- Answers the chain's newest link and its place; null where there was nothing to append. `carryover audit verify` computes the links again: src/audit/link.ts.
 create function carryover.append_outcomes(
   proposed jsonb, given text[], refused bigint, refusal_window interval, run uuid, lane int
 ) returns jsonb
@@ -193,19 +196,16 @@ set jit = off
 as $$
 #variable_conflict use_column
 declare
-  chain carryover.chains;
-  newest bytea;
-  number bigint;
+  head jsonb;
+  -- A constant, because an index cannot serve what is volatile.
+  ended_before constant timestamptz := clock_timestamp() - refusal_window;
 begin
-  select * into chain from carryover.chains c
-  where c.run = append_outcomes.run and c.lane = append_outcomes.lane for update;
-  if not found then
-    insert into carryover.chains (run, lane, head)
-    values (run, lane, sha256(convert_to('carryover ' || append_outcomes.run || ' ' || append_outcomes.lane, 'UTF8')))
-    returning * into chain;
-  end if;
-
-  with read as materialized (
+  -- One statement: each costs more than the row of an outcome.
+  with chain as materialized (
+    select c.* from carryover.chains c
+    where c.run = append_outcomes.run and c.lane = append_outcomes.lane for update
+  ),
+  read as materialized (
     select o.*, clock_timestamp() as at,
       case when o.user_id is not null then uuid_send(gen_random_uuid()) end as user_salt,
       case when o.user_id is null and o.name is not null
@@ -216,44 +216,41 @@ begin
       unnest(given)
     ) with ordinality o (dialect, hook, user_id, name, scheme, millis, request_id, given, place)
   ),
-  referred as (
-    select r.*, sha256(r.user_salt || convert_to(r.user_id, 'UTF8')) as user_ref from read r
-  ),
   linked as (
-    select r.*, carryover.chain_links(chain.head, sha256(convert_to(jsonb_build_array(
-      chain.length + r.place, (extract(epoch from r.at) * 1000000)::bigint, r.dialect, r.hook, encode(r.user_ref, 'hex'),
-      encode(r.login_digest, 'hex'), r.given, r.scheme, r.millis, r.request_id)::text, 'UTF8'))) over (order by r.place) as link
-    from referred r
+    select r.*, c.id as chain, c.length + r.place as chain_place,
+      carryover.chain_links(c.head, sha256(convert_to(json_build_array(
+        c.length + r.place, (extract(epoch from r.at) * 1000000)::bigint, r.dialect, r.hook, encode(r.user_ref, 'hex'),
+        encode(r.login_digest, 'hex'), r.given, r.scheme, r.millis, r.request_id)::text, 'UTF8'))) over (order by r.place) as link
+    from (select i.*, sha256(i.user_salt || convert_to(i.user_id, 'UTF8')) as user_ref from read i offset 0) r
+    cross join chain c
   ),
   added as (
     insert into carryover.outcomes (at, dialect, hook, user_id, login_digest, verdict, scheme, millis, request_id,
       user_salt, user_ref, chain, place, link)
     select at, dialect, hook, user_id, login_digest, given, scheme, millis, request_id,
-      user_salt, user_ref, chain.id, chain.length + place, link
+      user_salt, user_ref, chain, chain_place, link
     from linked order by place
-    returning place, link
+    returning chain, place, link
+  ),
+  moved as (
+    update carryover.chains c set
+      length = a.place,
+      head = a.link,
+      window_start = case when refused = 0 or c.window_start > ended_before then c.window_start else clock_timestamp() end,
+      refusals = case when refused = 0 or c.window_start > ended_before then c.refusals else 0 end + refused
+    from (select * from added order by place desc limit 1) a
+    where c.id = a.chain
+    returning c.run, c.lane, c.length, c.head
   )
-  select (select a.link from added a order by a.place desc limit 1), (select count(*) from added) into newest, number;
+  select jsonb_build_object('run', m.run, 'lane', m.lane, 'place', m.length, 'link', encode(m.head, 'hex'))
+  into head from moved m;
+  if head is not null or coalesce(cardinality(given), 0) = 0 then return head; end if;
 
-  update carryover.chains c set
-    length = chain.length + number,
-    head = coalesce(newest, chain.head),
-    window_start = case when refused = 0 or chain.window_start > clock_timestamp() - refusal_window
-      then chain.window_start else clock_timestamp() end,
-    refusals = case when refused = 0 or chain.window_start > clock_timestamp() - refusal_window
-      then chain.refusals else 0 end + refused
-  where c.id = chain.id;
-  return jsonb_build_object('run', chain.run, 'lane', chain.lane, 'place', chain.length + number,
-    'link', encode(coalesce(newest, chain.head), 'hex'));
+  -- The lane is used for the first time.
+  insert into carryover.chains (run, lane, head)
+  values (run, lane, sha256(convert_to('carryover ' || append_outcomes.run || ' ' || append_outcomes.lane, 'UTF8')));
+  return carryover.append_outcomes(proposed, given, refused, refusal_window, run, lane);
 end $$;
---> statement-breakpoint
--- Refusals of everybody within the window, as far as they are committed.
-create function carryover.refusals_overall(refusal_window interval) returns bigint
-language sql stable
-return (
-  select coalesce(sum(c.refusals), 0)::bigint from carryover.chains c
-  where c.window_start > clock_timestamp() - refusal_window
-);
 --> statement-breakpoint
 -- Records at most 100 outcomes and answers the verdict that is to be given for each, as an array in their order. It
 -- differs from the proposed one in one case: too many refusals within the window, of one subject or overall, turn any
@@ -287,7 +284,10 @@ declare
   head jsonb;
   -- A constant, because an index cannot serve what is volatile.
   ended_before constant timestamptz := clock_timestamp() - refusal_window;
-  overall_before constant bigint := carryover.refusals_overall(refusal_window);
+  -- Of everybody, as far as they are committed.
+  overall_before constant bigint := (
+    select coalesce(sum(c.refusals), 0) from carryover.chains c where c.window_start > ended_before
+  );
 begin
   if jsonb_array_length(proposed) > 100 then
     raise exception 'at most 100 outcomes at once' using errcode = 'program_limit_exceeded';

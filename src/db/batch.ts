@@ -13,6 +13,11 @@ export interface BatchOptions {
   readonly most: number
   /** Statements in flight at the same time. */
   readonly lanes: number
+  /**
+   * Milliseconds that a statement has to be in flight before another one goes out beside it. A statement costs as much as
+   * dozens of its questions, so waiting for the one in flight is cheaper, unless it is held up.
+   */
+  readonly patience: number
 }
 
 /**
@@ -23,7 +28,7 @@ const PATIENCE_MS = 400
 
 /**
  * Many callers' questions in one statement: what arrives in one turn of the event loop, as of many sockets that are read
- * one after the other, and whatever arrives while the lanes are busy. A lone question is sent at the end of its turn
+ * one after the other, and whatever arrives while a statement is in flight. A lone question is sent at the end of its turn
  * and never waits for company. Each caller gets its own answer, after its own commit; a statement that
  * fails fails everyone in it, and who has waited long for it. A question whose deadline has passed while it waited is
  * not sent.
@@ -32,11 +37,12 @@ const PATIENCE_MS = 400
  */
 export function batched<Question, Answer>(
   ask: (questions: readonly Question[]) => Promise<readonly Answer[]>,
-  { most, lanes }: BatchOptions,
+  { most, lanes, patience }: BatchOptions,
 ): (question: Question, deadline: number) => Promise<Answer> {
   const waiting: Waiting<Question, Answer>[] = []
   let busy = 0
   let gathering = false
+  let relief: NodeJS.Timeout | undefined
   let lastAnswer = Number.NEGATIVE_INFINITY
 
   const send = async () => {
@@ -70,15 +76,28 @@ export function batched<Question, Answer>(
     return batch
   }
 
-  return (question, deadline) =>
-    new Promise((answered, failed) => {
-      waiting.push({ question, deadline, since: performance.now(), answered, failed })
-      if (gathering || busy >= lanes) return
+  const begin = () => {
+    if (waiting.length === 0 || gathering || busy >= lanes) return
+    if (busy === 0 || waiting.length >= most) {
       gathering = true
       setImmediate(() => {
         gathering = false
-        while (waiting.length > 0 && busy < lanes) void send()
+        while (waiting.length > 0 && busy < lanes && (busy === 0 || waiting.length >= most)) void send()
+        begin()
       })
+      return
+    }
+    relief ??= setTimeout(() => {
+      relief = undefined
+      if (waiting.length > 0 && busy < lanes) void send()
+      begin()
+    }, patience)
+  }
+
+  return (question, deadline) =>
+    new Promise((answered, failed) => {
+      waiting.push({ question, deadline, since: performance.now(), answered, failed })
+      begin()
     })
 }
 

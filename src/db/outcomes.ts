@@ -48,8 +48,8 @@ export function outcomeRecorder(
         })
         return { result: row?.said.given ?? [], head: row?.said.head ?? null }
       }),
-    // Commits of two lanes overlap; more would only split the batches.
-    { most: 100, lanes: 2 },
+    // A commit takes a millisecond or two. A statement that waits for a lock does not keep the others.
+    { most: 100, lanes: 2, patience: 10 },
   )
 }
 

@@ -55,7 +55,7 @@ export function userFinder(
             ]
       })
     },
-    { most: 100, lanes: 4 },
+    { most: 100, lanes: 4, patience: 5 },
   )
 }
 

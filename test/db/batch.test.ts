@@ -23,7 +23,7 @@ function statements() {
 describe('many callers in one statement', () => {
   test('a lone question goes in its turn; what comes meanwhile goes together, and everyone gets its own answer', async () => {
     const { sent, ask } = statements()
-    const call = batched(ask, { most: 3, lanes: 1 })
+    const call = batched(ask, { most: 3, lanes: 1, patience: 5 })
     const first = call(1, later())
     await turn()
     expect(sent.map(({ questions }) => questions)).toEqual([[1]])
@@ -41,7 +41,7 @@ describe('many callers in one statement', () => {
 
   test('what is asked in one turn goes together, in as many lanes as it needs', async () => {
     const { sent, ask } = statements()
-    const call = batched(ask, { most: 3, lanes: 2 })
+    const call = batched(ask, { most: 3, lanes: 2, patience: 5 })
     const answers = [1, 2, 3, 4, 5, 6, 7].map((question) => call(question, later()))
     await turn()
     expect(sent.map(({ questions }) => questions)).toEqual([
@@ -55,9 +55,29 @@ describe('many callers in one statement', () => {
     expect(await Promise.all(answers)).toEqual([10, 20, 30, 40, 50, 60, 70])
   })
 
+  test('another statement goes out beside one that is held up, and beside no other', async () => {
+    const { sent, ask } = statements()
+    const call = batched(ask, { most: 10, lanes: 2, patience: 30 })
+    const first = call(1, later())
+    await turn()
+    const second = call(2, later())
+    await turn()
+    expect(sent.map(({ questions }) => questions)).toEqual([[1]])
+    sent[0]?.answer()
+    expect(await first).toBe(10)
+    expect(sent.map(({ questions }) => questions)).toEqual([[1], [2]])
+    const third = call(3, later())
+    await new Promise((over) => setTimeout(over, 60))
+    expect(sent.map(({ questions }) => questions)).toEqual([[1], [2], [3]])
+    sent[2]?.answer()
+    expect(await third).toBe(30)
+    sent[1]?.answer()
+    expect(await second).toBe(20)
+  })
+
   test('a statement that fails fails those who have waited long for it, and nobody else', async () => {
     const { sent, ask } = statements()
-    const call = batched(ask, { most: 1, lanes: 1 })
+    const call = batched(ask, { most: 1, lanes: 1, patience: 5 })
     const first = call(1, later())
     const long = call(2, later())
     await new Promise((over) => setTimeout(over, 450))
@@ -72,7 +92,7 @@ describe('many callers in one statement', () => {
 
   test('a statement that fails fails those in it alone', async () => {
     const { sent, ask } = statements()
-    const call = batched(ask, { most: 10, lanes: 1 })
+    const call = batched(ask, { most: 10, lanes: 1, patience: 5 })
     const first = call(1, later())
     await turn()
     const second = call(2, later())
@@ -83,13 +103,13 @@ describe('many callers in one statement', () => {
   })
 
   test('an answer that is missing is a failure', async () => {
-    const call = batched(async () => [], { most: 10, lanes: 1 })
+    const call = batched(async () => [], { most: 10, lanes: 1, patience: 5 })
     await expect(call(1, later())).rejects.toMatchObject({ code: 'internal' })
   })
 
   test('a question that nobody waits for any more is not sent: overload while others are answered, an outage otherwise', async () => {
     const { sent, ask } = statements()
-    const call = batched(ask, { most: 10, lanes: 1 })
+    const call = batched(ask, { most: 10, lanes: 1, patience: 5 })
     const first = call(1, later())
     await turn()
     const late = call(2, performance.now() - 1)
@@ -102,7 +122,7 @@ describe('many callers in one statement', () => {
     sent[1]?.answer()
     await next
     await expect(behind).rejects.toMatchObject({ code: 'overloaded' })
-    const broken = batched(ask, { most: 10, lanes: 1 })
+    const broken = batched(ask, { most: 10, lanes: 1, patience: 5 })
     const hanging = broken(5, later())
     await turn()
     const lost = broken(6, performance.now() - 1)
