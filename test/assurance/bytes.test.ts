@@ -9,7 +9,7 @@ import { type Call, listen } from '../../src/http.ts'
 import { measured } from '../helpers/assurance.ts'
 import { type TestDatabase, testDatabase } from '../helpers/db.ts'
 import { policiesFor } from '../helpers/dialects.ts'
-import { ann, defaultsOf, fakeFlows } from '../helpers/flows.ts'
+import { defaultsOf, fakeFlows, verdicts } from '../helpers/flows.ts'
 import { type ServiceProcess, startProcess } from '../helpers/process.ts'
 import { passwordImport, SECRET } from '../helpers/service.ts'
 import { isFailure, rawPost, timedConnection, withoutDate } from '../helpers/timed.ts'
@@ -21,16 +21,6 @@ import {
   type RefusedClass,
   refusedClasses,
 } from './refused.ts'
-
-const verdicts: Record<Verdict['kind'], Verdict> = {
-  match: { kind: 'match', user: ann },
-  mismatch: { kind: 'mismatch' },
-  'unknown-login': { kind: 'unknown-login' },
-  disabled: { kind: 'disabled' },
-  throttled: { kind: 'throttled' },
-  'unusable-hash': { kind: 'unusable-hash', defect: 'malformed' },
-  migrated: { kind: 'migrated' },
-}
 
 const question = { login: 'ann', password: 'Right-pa55word', requestId: null, echo: { nonce: 'n-1' } }
 

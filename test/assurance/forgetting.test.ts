@@ -10,6 +10,7 @@ import { classify } from '../../src/hashes/classify.ts'
 import { eraseNow } from '../forget/helpers.ts'
 import { allowed, measured, sized } from '../helpers/assurance.ts'
 import { openAsHooks, type TestDatabase, testDatabase } from '../helpers/db.ts'
+import { seeded } from '../helpers/random.ts'
 import { md5 } from '../helpers/users.ts'
 import { disagreements, runLoad, scratch } from '../load/helpers.ts'
 
@@ -61,17 +62,6 @@ afterEach(async () => {
   await db.drop()
   await files.remove()
 })
-
-/** Numbers of a seed, from 0 on and below 1 (mulberry32). */
-function numbers(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
 
 function world(random: () => number) {
   const known = new Map<string, Person>()
@@ -296,7 +286,7 @@ test(
     let erased = 0
     for (let run = 0; run < RUNS; run++) {
       const seed = run + 1
-      const people = world(numbers(seed))
+      const people = world(seeded(seed))
       await people.load(1)
       for (let step = 0; step < STEPS; step++) {
         const place = `seed ${seed}, step ${step}`

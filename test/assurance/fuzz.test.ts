@@ -7,6 +7,7 @@ import { readHash } from '../../src/hashes/index.ts'
 import { createBudget } from '../hashes/spending.ts'
 import { HARDENING_CONTEXT, readVectors, unsalted } from '../hashes/vectors.ts'
 import { allowed, measured, sized } from '../helpers/assurance.ts'
+import { seeded } from '../helpers/random.ts'
 
 const INPUTS = sized(1_000_000, 10_000_000)
 /** Checks of mutants that are more than a digest; the rest is only read. */
@@ -26,7 +27,7 @@ test(
   `${INPUTS} mutants are read or refused within ${MOST.millis} ms and a mebibyte each, and none matches`,
   allowed(240_000, 900_000),
   async () => {
-    const random = mulberry32(SEED)
+    const random = seeded(SEED)
     const seeds = readdirSync(new URL('../hashes/vectors/', import.meta.url)).flatMap((file) =>
       readVectors(file.replace('.json', '')).map(({ stored }) => stored),
     )
@@ -157,15 +158,4 @@ function pick<Item>(items: readonly Item[], random: Random): Item {
   const item = items[Math.floor(random() * items.length)]
   if (item === undefined) throw new Error('nothing to pick from')
   return item
-}
-
-/** A small generator with a seed, so that a failure can be repeated. */
-function mulberry32(seed: number): Random {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
 }

@@ -4,8 +4,8 @@ import { afterAll, beforeAll, expect, test } from 'vitest'
 import { allowed, measured, sized } from '../helpers/assurance.ts'
 import { type TestDatabase, testDatabase } from '../helpers/db.ts'
 import { runCommand, type ServiceProcess, startProcess } from '../helpers/process.ts'
+import { seeded } from '../helpers/random.ts'
 import { TOKEN } from '../helpers/service.ts'
-import { seeded } from '../helpers/tokens.ts'
 
 /** Variants of credentials that are none. */
 const VARIANTS = sized(250, 1_000)

@@ -2,12 +2,12 @@ import { createHash } from 'node:crypto'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Readable } from 'node:stream'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { run as runHere } from '../../src/cli.ts'
 import { openHardening } from '../../src/db/harden.ts'
 import type { StoredHash } from '../../src/domain.ts'
 import { type TestDatabase, testDatabase } from '../helpers/db.ts'
+import { heard } from '../helpers/io.ts'
 import { startCommand, startProcess } from '../helpers/process.ts'
 import { caller, passwordImport } from '../helpers/service.ts'
 import { bcryptHash } from '../load/helpers.ts'
@@ -31,23 +31,7 @@ let directory: string
 let db: TestDatabase
 let settings: Record<string, string>
 /** Without a process of its own, as those cost most of the time of these tests. */
-const run = async (...args: string[]) => {
-  let out = ''
-  let err = ''
-  const code = await runHere(args, {
-    env: settings,
-    stdin: Readable.from([TYPED]),
-    out: (text) => {
-      out += text
-    },
-    err: (text) => {
-      err += text
-    },
-    terminal: false,
-    stop: new AbortController().signal,
-  })
-  return { code, out, err }
-}
+const run = (...args: string[]) => heard((io) => runHere(args, io), { env: settings, typed: TYPED })
 const asJson = async (...args: string[]) => JSON.parse((await run(...args, '--json')).out)
 const file = async (name: string, rows: readonly string[]) => {
   const path = join(directory, name)

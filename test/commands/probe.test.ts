@@ -1,5 +1,4 @@
 import { createHash, createHmac } from 'node:crypto'
-import { PassThrough } from 'node:stream'
 import bcryptjs from 'bcryptjs'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { UsageError } from '../../src/commands/command.ts'
@@ -7,6 +6,7 @@ import { probe } from '../../src/commands/probe.ts'
 import { readHash } from '../../src/hashes/index.ts'
 import { disguises, plant } from '../helpers/canaries.ts'
 import { everyRow, type TestDatabase, testDatabase } from '../helpers/db.ts'
+import { heard } from '../helpers/io.ts'
 
 let db: TestDatabase
 beforeAll(async () => {
@@ -298,24 +298,8 @@ interface Told {
   }[]
 }
 
-async function runProbe(input: string, args: string[] = []) {
-  const stdin = new PassThrough()
-  stdin.end(input)
-  let out = ''
-  let err = ''
-  const code = await probe.run(['-', ...args], {
-    env: { DATABASE_URL: db.url },
-    stdin,
-    out: (text) => {
-      out += text
-    },
-    err: (text) => {
-      err += text
-    },
-    terminal: false,
-    stop: new AbortController().signal,
-  })
-  return { code, out, err }
+function runProbe(input: string, args: string[] = []) {
+  return heard((io) => probe.run(['-', ...args], io), { env: { DATABASE_URL: db.url }, typed: input })
 }
 
 const pairLines = (people: readonly Person[]) =>

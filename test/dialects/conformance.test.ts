@@ -2,24 +2,13 @@ import { describe, expect, test } from 'vitest'
 import { createHooksApp } from '../../src/app.ts'
 import type { AttemptHook, Dialect, Reply } from '../../src/dialects/dialect.ts'
 import { dialects } from '../../src/dialects/index.ts'
-import type { Verdict } from '../../src/domain.ts'
 import { Failure, type FailureCode } from '../../src/errors.ts'
 import { type HookRoute, hookRoutes } from '../../src/hooks/routes.ts'
 import { requester } from '../helpers/calls.ts'
 import { policiesFor } from '../helpers/dialects.ts'
-import { ann, defaultsOf, fakeFlows } from '../helpers/flows.ts'
+import { ann, defaultsOf, fakeFlows, verdicts } from '../helpers/flows.ts'
 import { SECRET } from '../helpers/service.ts'
 import { takenForYes } from './yes.ts'
-
-const verdicts: Record<Verdict['kind'], Verdict> = {
-  match: { kind: 'match', user: ann },
-  mismatch: { kind: 'mismatch' },
-  'unknown-login': { kind: 'unknown-login' },
-  disabled: { kind: 'disabled' },
-  throttled: { kind: 'throttled' },
-  'unusable-hash': { kind: 'unusable-hash', defect: 'malformed' },
-  migrated: { kind: 'migrated' },
-}
 
 const codes: Record<FailureCode, true> = {
   'bad-request': true,

@@ -4,7 +4,8 @@ import type { AttemptHook, HandshakeHook, OwnSettings } from '../../src/dialects
 import { entra } from '../../src/dialects/entra.ts'
 import type { Verdict } from '../../src/domain.ts'
 import { Failure, type FailureCode } from '../../src/errors.ts'
-import { damaged, encrypted, rsa, seeded, unsigned } from '../helpers/tokens.ts'
+import { seeded } from '../helpers/random.ts'
+import { damaged, encrypted, rsa, unsigned } from '../helpers/tokens.ts'
 
 const fixture = (name: string) =>
   JSON.parse(readFileSync(new URL(`fixtures/entra.${name}.json`, import.meta.url), 'utf8'))

@@ -4,19 +4,9 @@ import { hookRoutes } from '../../src/hooks/routes.ts'
 import { requester } from '../helpers/calls.ts'
 import { policiesFor } from '../helpers/dialects.ts'
 import { fakeFlows } from '../helpers/flows.ts'
+import { seeded } from '../helpers/random.ts'
 import { SECRET } from '../helpers/service.ts'
 import { takenForYes } from './yes.ts'
-
-/** Numbers from 0 up to 1 that are the same for the same seed (mulberry32). */
-export function random(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
 
 /** Values that readers of JSON have stumbled over. */
 const oddities: readonly unknown[] = [
@@ -65,7 +55,7 @@ const oddKeys = [
  * are none. The same seed makes the same bodies.
  */
 export function* bodies(samples: readonly unknown[], seed: number, count: number): Generator<string> {
-  const next = random(seed)
+  const next = seeded(seed)
   const among = <Item>(items: readonly Item[]): Item => items[Math.floor(next() * items.length)] as Item
 
   const anything = (depth: number): unknown => {

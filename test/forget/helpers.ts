@@ -1,30 +1,11 @@
-import { Readable } from 'node:stream'
 import type pg from 'pg'
 import { run } from '../../src/cli.ts'
 import { eraseUser } from '../../src/db/erase.ts'
+import { heard } from '../helpers/io.ts'
 
 /** One command of the program, in this process. `typed`: its standard input. */
-export async function command(
-  url: string,
-  args: readonly string[],
-  env: Record<string, string> = {},
-  typed = '',
-) {
-  let out = ''
-  let err = ''
-  const code = await run(args, {
-    env: { DATABASE_URL: url, ...env },
-    stdin: Readable.from(typed === '' ? [] : [typed]),
-    out: (text) => {
-      out += text
-    },
-    err: (text) => {
-      err += text
-    },
-    terminal: false,
-    stop: new AbortController().signal,
-  })
-  return { code, out, err }
+export function command(url: string, args: readonly string[], env: Record<string, string> = {}, typed = '') {
+  return heard((io) => run(args, io), { env: { DATABASE_URL: url, ...env }, typed })
 }
 
 /** Without the wait for calls under way: there are none. */

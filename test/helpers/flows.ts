@@ -1,5 +1,5 @@
 import type { Dialect, OwnSettings } from '../../src/dialects/dialect.ts'
-import type { LegacyUser } from '../../src/domain.ts'
+import type { LegacyUser, Verdict } from '../../src/domain.ts'
 import { classify } from '../../src/hashes/classify.ts'
 import { exampleStored } from '../../src/hashes/index.ts'
 import { createDecoys } from '../../src/hooks/decoy.ts'
@@ -77,4 +77,15 @@ export function fakeFlows() {
 /** A dialect's own settings when nothing is set. */
 export function defaultsOf({ settings = {} }: Dialect): OwnSettings {
   return Object.fromEntries(Object.entries(settings).map(([name, setting]) => [name, setting.default]))
+}
+
+/** One of each kind. */
+export const verdicts: Record<Verdict['kind'], Verdict> = {
+  match: { kind: 'match', user: ann },
+  mismatch: { kind: 'mismatch' },
+  'unknown-login': { kind: 'unknown-login' },
+  disabled: { kind: 'disabled' },
+  throttled: { kind: 'throttled' },
+  'unusable-hash': { kind: 'unusable-hash', defect: 'malformed' },
+  migrated: { kind: 'migrated' },
 }

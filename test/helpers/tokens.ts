@@ -75,17 +75,6 @@ export function encrypted(
   return new CompactEncrypt(Buffer.from(plaintext)).setProtectedHeader({ alg, enc, ...more }).encrypt(key)
 }
 
-/** Mulberry32: the same numbers from 0 to below 1 for the same seed. */
-export function seeded(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
-
 /** The text with some characters replaced, removed, doubled or put in. */
 export function damaged(text: string, random: () => number): string {
   const pool = `${text}{}[]",:.-_=\\ \u0000é😀0aA`

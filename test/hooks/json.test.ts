@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest'
 import { Failure } from '../../src/errors.ts'
 import { DEEPEST, MOST_NAMES, MOST_NAMES_IN_ONE, readJson } from '../../src/hooks/json.ts'
-import { random } from '../dialects/fuzz.ts'
+import { seeded } from '../helpers/random.ts'
 import { strictJson } from '../helpers/strict-json.ts'
 
 const CANARY = 'Canary-of-the-body'
@@ -73,7 +73,7 @@ test.for([
 })
 
 test('10,000 texts are read as JSON.parse reads them, or refused where a name is there twice or reserved', () => {
-  const next = random(20)
+  const next = seeded(20)
   const among = <Item>(items: readonly Item[]): Item => items[Math.floor(next() * items.length)] as Item
   const words = [
     'a',

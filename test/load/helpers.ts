@@ -1,13 +1,12 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Readable } from 'node:stream'
 import type pg from 'pg'
-import type { Io } from '../../src/commands/command.ts'
 import { load } from '../../src/commands/load.ts'
 import { recount } from '../../src/db/recount.ts'
 import type { StoredHash } from '../../src/domain.ts'
 import type { Classified } from '../../src/load/row.ts'
+import { heard } from '../helpers/io.ts'
 
 /** Hashes that start with `!` cannot be used; the rest is of the scheme before the colon. */
 export function fakeClassify({ encoded }: StoredHash): Classified {
@@ -33,21 +32,9 @@ export async function scratch() {
 export const bcryptHash = `$2b$10$${'CarryoverCarryoverCarO'}${'nobodyKnowsAPasswordForThisHas.'}`
 
 export async function runLoad(url: string, ...args: string[]) {
-  let out = ''
-  let err = ''
-  const io: Io = {
+  const { code, out, err } = await heard((io) => load.run([...args, '--json'], io), {
     env: { DATABASE_URL: url },
-    stdin: Readable.from([]),
-    out: (text) => {
-      out += text
-    },
-    err: (text) => {
-      err += text
-    },
-    terminal: false,
-    stop: new AbortController().signal,
-  }
-  const code = await load.run([...args, '--json'], io)
+  })
   return { code, err, summary: out === '' ? undefined : JSON.parse(out) }
 }
 

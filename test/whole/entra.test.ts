@@ -7,16 +7,8 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { expectNoPlanted, plant } from '../helpers/canaries.ts'
 import { type TestDatabase, testDatabase } from '../helpers/db.ts'
 import { admin, type ServiceProcess, startProcess } from '../helpers/process.ts'
-import {
-  damaged,
-  encrypted,
-  rsa,
-  seeded,
-  signed,
-  signingKey,
-  tokenIssuer,
-  unsigned,
-} from '../helpers/tokens.ts'
+import { seeded } from '../helpers/random.ts'
+import { damaged, encrypted, rsa, signed, signingKey, tokenIssuer, unsigned } from '../helpers/tokens.ts'
 import { loadUsers, md5 } from '../helpers/users.ts'
 
 const fixture = async (name: string) =>
