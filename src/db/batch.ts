@@ -42,7 +42,7 @@ export function batched<Question, Answer>(
   const waiting: Waiting<Question, Answer>[] = []
   let busy = 0
   let gathering = false
-  let relief: NodeJS.Timeout | undefined
+  let relieving = false
   let lastAnswer = Number.NEGATIVE_INFINITY
 
   const send = async () => {
@@ -87,8 +87,10 @@ export function batched<Question, Answer>(
       })
       return
     }
-    relief ??= setTimeout(() => {
-      relief = undefined
+    if (relieving) return
+    relieving = true
+    setTimeout(() => {
+      relieving = false
       if (waiting.length > 0 && busy < lanes) void send()
       begin()
     }, patience)
