@@ -1,5 +1,4 @@
 import { createReadStream } from 'node:fs'
-import { createInterface } from 'node:readline'
 import { z } from 'zod'
 import type { RecordedChain, RecordedOutcome } from './record.ts'
 import type { KeptHead } from './verify.ts'
@@ -44,6 +43,9 @@ const headLine = z.object({
   link: hex,
 })
 
+/** Characters. An outcome has some hundreds; a file of something else is not held in memory. */
+const LONGEST_LINE = 1024 * 1024
+
 /** Outcomes that are held at a time. */
 const SOME = 1_000
 
@@ -87,13 +89,20 @@ export async function readHeads(path: string): Promise<KeptHead[]> {
   return heads
 }
 
-/** undefined: not JSON. */
+/** undefined: not JSON. Lines end with a line feed alone: U+2028 may stand in a text. */
 async function* linesOf(path: string): AsyncGenerator<{ number: number; json: unknown }> {
   let number = 0
-  for await (const text of createInterface({ input: createReadStream(path), crlfDelay: 100 })) {
-    number += 1
-    if (text.trim() !== '') yield { number, json: jsonOf(text) }
+  let rest = ''
+  for await (const piece of createReadStream(path, 'utf8')) {
+    const lines = (rest + piece).split('\n')
+    rest = lines.pop() ?? ''
+    if (rest.length > LONGEST_LINE) throw new LineError(`line ${number + lines.length + 1} is too long`)
+    for (const text of lines) {
+      number += 1
+      if (text.trim() !== '') yield { number, json: jsonOf(text) }
+    }
   }
+  if (rest.trim() !== '') yield { number: number + 1, json: jsonOf(rest) }
 }
 
 function jsonOf(text: string): unknown {
