@@ -179,3 +179,8 @@ test('no SQL is made of text from outside', () => {
   const raw = files.filter((file) => /sql\.raw|sql\.identifier/.test(readFileSync(join(SRC, file), 'utf8')))
   expect(raw).toEqual([])
 })
+
+test('no thread has flags of its own, which would free it of the permission model of node', () => {
+  const own = files.filter((file) => /execArgv\s*:/.test(readFileSync(join(SRC, file), 'utf8')))
+  expect(own).toEqual([])
+})

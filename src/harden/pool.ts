@@ -60,7 +60,7 @@ interface Seat {
 }
 
 function startThread(setup: Setup): Seat {
-  const worker = new Worker(SCRIPT, { env: {}, argv: [], execArgv: [], workerData: setup })
+  const worker = new Worker(SCRIPT, { env: {}, argv: [], workerData: setup })
   let ended = false
   let waiting: { answered(answer: Answer): void; lost(): void } | undefined
   worker.on('message', (answer: Answer) => waiting?.answered(answer))
