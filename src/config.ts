@@ -372,19 +372,7 @@ export function readConfig(environment: Environment, embeddedUrl?: string): Conf
     tls,
     adminTokens: complete.ADMIN_TOKENS,
     dialects,
-    hashes: {
-      recipes: complete.RECIPES_FILE,
-      secrets: complete.HASH_SECRETS_DIR,
-      plaintext: complete.ALLOW_PLAINTEXT === 'on',
-      candidates: complete.CANDIDATE_SCHEMES_FILE,
-      memory: complete.CHECK_MEMORY_MIB * 2 ** 20,
-      forms: complete.PASSWORD_FORMS,
-      hardening: {
-        kibibytes: complete.HARDEN_MEMORY_KIB,
-        passes: complete.HARDEN_PASSES,
-        lanes: complete.HARDEN_LANES,
-      },
-    },
+    hashes: hashSettingsOf(complete),
     checkThreads: complete.CHECK_THREADS,
     throttle: {
       limit: complete.THROTTLE_REFUSALS,
@@ -514,20 +502,40 @@ export function readCheckThreads(environment: Environment): number {
   return threads as number
 }
 
+const HASH_SETTINGS = [
+  'RECIPES_FILE',
+  'HASH_SECRETS_DIR',
+  'ALLOW_PLAINTEXT',
+  'CANDIDATE_SCHEMES_FILE',
+  'CHECK_MEMORY_MIB',
+  'PASSWORD_FORMS',
+  'HARDEN_MEMORY_KIB',
+  'HARDEN_PASSES',
+  'HARDEN_LANES',
+] as const
+
+type HashValues = Pick<Values<typeof common>, (typeof HASH_SETTINGS)[number]>
+
 /** For the commands that read stored hashes. */
 export function readHashSettings(environment: Environment): HashSettings {
   const reader = settingsReader(common, environment)
-  const recipes = reader.read('RECIPES_FILE') ?? ''
-  const secrets = reader.read('HASH_SECRETS_DIR') ?? new Map()
-  const plaintext = reader.read('ALLOW_PLAINTEXT') === 'on'
-  const candidates = reader.read('CANDIDATE_SCHEMES_FILE') ?? ''
-  const memory = (reader.read('CHECK_MEMORY_MIB') ?? 0) * 2 ** 20
-  const forms = reader.read('PASSWORD_FORMS') ?? ['as-sent']
-  const hardening = {
-    kibibytes: reader.read('HARDEN_MEMORY_KIB') ?? 0,
-    passes: reader.read('HARDEN_PASSES') ?? 0,
-    lanes: reader.read('HARDEN_LANES') ?? 0,
-  }
+  const values = Object.fromEntries(HASH_SETTINGS.map((name) => [name, reader.read(name)]))
   reader.finish()
-  return { recipes, secrets, plaintext, candidates, memory, forms, hardening }
+  return hashSettingsOf(values as HashValues)
+}
+
+function hashSettingsOf(values: HashValues): HashSettings {
+  return {
+    recipes: values.RECIPES_FILE,
+    secrets: values.HASH_SECRETS_DIR,
+    plaintext: values.ALLOW_PLAINTEXT === 'on',
+    candidates: values.CANDIDATE_SCHEMES_FILE,
+    memory: values.CHECK_MEMORY_MIB * 2 ** 20,
+    forms: values.PASSWORD_FORMS,
+    hardening: {
+      kibibytes: values.HARDEN_MEMORY_KIB,
+      passes: values.HARDEN_PASSES,
+      lanes: values.HARDEN_LANES,
+    },
+  }
 }
