@@ -8,6 +8,7 @@ import { hashContextOf } from '../hash-context.ts'
 import type { HashContext } from '../hashes/context.ts'
 import { type Command, type ExitCode, type Io, UsageError } from './command.ts'
 import { printable, readOptions, table } from './options.ts'
+import { rewrite } from './rewrite.ts'
 import { requireSealed } from './sealed.ts'
 
 export const harden: Command = {
@@ -36,7 +37,7 @@ and HARDEN_LANES. See docs/harden.md.
       try {
         const summary = await hardenAll(copy, context, { dry, threads }, io)
         io.out(values.json ? `${JSON.stringify(summary)}\n` : inWords(summary, dry))
-        return await finish(copy, summary, { dry, vacuum: values.vacuum === true }, io)
+        return await finish(url, summary, { dry, vacuum: values.vacuum === true }, io)
       } finally {
         await copy.close()
       }
@@ -90,7 +91,7 @@ async function hardenAll(
 }
 
 async function finish(
-  copy: HardeningOfCopy,
+  url: string,
   { total, complete }: HardenSummary,
   { dry, vacuum }: { dry: boolean; vacuum: boolean },
   io: Io,
@@ -99,9 +100,9 @@ async function finish(
     io.err('carryover harden: stopped before the end; what was done holds\n')
     return 1
   }
-  if (vacuum) await copy.vacuum()
-  else if (!dry && total.wrapped > 0) io.err(leftBehind)
-  if (total['changed-meanwhile'] === 0) return 0
+  const clean = !vacuum || (await rewrite(url, 'harden', io))
+  if (!vacuum && !dry && total.wrapped > 0) io.err(leftBehind)
+  if (total['changed-meanwhile'] === 0) return clean ? 0 : 1
   io.err('carryover harden: some rows were changed meanwhile and left as they are: run it again\n')
   return 1
 }

@@ -1,6 +1,6 @@
 import { readDatabaseUrl, readPurgeSettings } from '../config.ts'
 import type { Database } from '../db/client.ts'
-import { purgeMigrated, purgeVerified, readHoldings, readPurgeStart, rewriteCopy } from '../db/purge.ts'
+import { purgeMigrated, purgeVerified, readHoldings, readPurgeStart } from '../db/purge.ts'
 import { StepError } from '../db/step.ts'
 import { Failure } from '../errors.ts'
 import { purgeDue } from '../forget/purge.ts'
@@ -9,6 +9,7 @@ import { readMoment } from '../load/moment.ts'
 import { type Command, type ExitCode, type Io, UsageError } from './command.ts'
 import { withDatabase } from './counts.ts'
 import { readOptions, table } from './options.ts'
+import { rewrite } from './rewrite.ts'
 
 export const purge: Command = {
   name: 'purge',
@@ -52,7 +53,7 @@ PURGE_EVERY_SECONDS. Safe to stop and to run again; sign-ins go on. Prints a rep
         )
         const due = { keptSeconds: settings.keptSeconds, verifiedBefore }
         const complete = dryRun || (await purgeAll(database, due, io))
-        const rewritten = vacuum && complete && (await rewrite(url, io))
+        const rewritten = vacuum && complete && (await rewrite(url, 'purge', io))
         return purgeReport(await readHoldings(database, { ...due, since: now }), {
           dryRun,
           complete,
@@ -102,16 +103,6 @@ async function purgeAll(
   })
   if (io.terminal && users > 0) io.err('\r\x1b[K')
   return complete
-}
-
-/** Whether nothing of what was removed is in the table's file. */
-async function rewrite(url: string, io: Io): Promise<boolean> {
-  const kept = await rewriteCopy(url)
-  if (kept === 0) return true
-  io.err(
-    `carryover purge: ${kept ?? 'perhaps some'} old rows had to be kept in the file, because a transaction is open that began before: run it again with --vacuum when that has ended\n`,
-  )
-  return false
 }
 
 function explain(error: unknown, io: Io): ExitCode {

@@ -22,8 +22,6 @@ export interface HardeningOfCopy {
   rows(most: number): AsyncGenerator<readonly StoredHash[]>
   /** In one transaction with ledger and counts. The ids of the rows that were still as they had been read. */
   write(changes: readonly HardenedChange[]): Promise<ReadonlySet<string>>
-  /** Writes the table anew, without the old versions of its rows. Nobody can read it meanwhile. */
-  vacuum(): Promise<void>
   close(): Promise<void>
 }
 
@@ -40,9 +38,6 @@ export async function openHardening(url: string): Promise<HardeningOfCopy> {
     count: () => step('counting the copy', () => countRows(client)),
     rows: (most) => rowsOf(client, most),
     write: (changes) => step('writing hardened hashes', () => write(client, changes)),
-    vacuum: async () => {
-      await step('writing the table anew', () => client.query('vacuum (full, analyze) legacy.users'))
-    },
     close: () => client.end().catch(() => {}),
   }
 }

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
 import { run as runHere } from '../../src/cli.ts'
 import { openHardening } from '../../src/db/harden.ts'
@@ -258,6 +259,21 @@ test('--vacuum leaves no old digest in the file of the table', async () => {
   expect(await inFile()).toBe(true)
   expect(await run('harden', '--vacuum')).toMatchObject({ code: 0, err: '' })
   expect(await inFile()).toBe(false)
+})
+
+test('--vacuum says when a transaction keeps old digests in the file of the table', async () => {
+  await run('load', await file('users.csv', ROWS))
+  const other = new pg.Client({ connectionString: db.url })
+  await other.connect()
+  try {
+    await other.query('begin isolation level repeatable read')
+    await other.query('select count(*) from carryover.users')
+    const { code, err } = await run('harden', '--vacuum')
+    expect([code, err]).toEqual([1, expect.stringMatching(/\d+ old rows had to be kept in the file/)])
+  } finally {
+    await other.end()
+  }
+  expect(await run('harden', '--vacuum')).toMatchObject({ code: 0, err: '' })
 })
 
 test.for([
