@@ -160,6 +160,27 @@ begin
   end if;
   return next;
 
+  place := 'carryover.origins';
+  delete from carryover.origins o where o.user_id = erased_id;
+  get diagnostics erased = row_count;
+  return next;
+
+  place := 'carryover.password_changes';
+  delete from carryover.password_changes c where c.user_id = erased_id;
+  get diagnostics erased = row_count;
+  return next;
+
+  -- The sums of the plans stay: they name nobody.
+  place := 'carryover.plan_items';
+  delete from carryover.plan_items i where i.user_id = erased_id;
+  get diagnostics erased = row_count;
+  return next;
+
+  place := 'carryover.provisioned';
+  delete from carryover.provisioned p where p.user_id = erased_id;
+  get diagnostics erased = row_count;
+  return next;
+
   insert into carryover.erased (id_digest) values (carryover.id_digest(erased_id, login_key)) on conflict do nothing;
 
   -- The last thing before the commit: others wait for the rows of the counts until then.

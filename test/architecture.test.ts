@@ -44,7 +44,7 @@ const allowed: Record<string, readonly string[]> = {
   'http.ts': ['setting-texts.ts', 'domain.ts', 'errors.ts', 'tls-files.ts', 'strict-http.ts'],
   callers: ['errors.ts', 'secret-strength.ts', 'secrets.ts', 'setting-texts.ts'],
   lanes: [],
-  hashes: ['domain.ts', 'errors.ts', 'lanes'],
+  hashes: ['domain.ts', 'errors.ts', 'lanes', 'portable-hash.ts'],
   dialects: ['domain.ts', 'errors.ts', 'callers'],
   db: ['domain.ts', 'errors.ts'],
   checker: ['domain.ts', 'errors.ts', 'hashes'],
@@ -61,6 +61,24 @@ const allowed: Record<string, readonly string[]> = {
     'variants',
   ],
   load: ['domain.ts', 'errors.ts', 'hashes'],
+  'portable-hash.ts': [],
+  outbound: ['errors.ts'],
+  targets: ['errors.ts', 'outbound', 'portable-hash.ts'],
+  sources: ['errors.ts'],
+  mapping: ['errors.ts'],
+  check: ['domain.ts', 'errors.ts', 'mapping', 'targets'],
+  provision: [
+    'domain.ts',
+    'errors.ts',
+    'log.ts',
+    'metrics.ts',
+    'mapping',
+    'outbound',
+    'portable-hash.ts',
+    'targets',
+  ],
+  reconcile: ['domain.ts', 'errors.ts', 'log.ts', 'metrics.ts', 'outbound', 'targets'],
+  'config-targets.ts': ['setting-texts.ts', 'settings-reader.ts', 'targets'],
   harden: ['domain.ts', 'errors.ts', 'hashes'],
   analyze: ['domain.ts', 'errors.ts', 'hashes', 'checker'],
   doctor: ['domain.ts', 'secret-strength.ts'],
@@ -76,6 +94,10 @@ const allowed: Record<string, readonly string[]> = {
 const allowedTypes: Record<string, readonly string[]> = {
   admin: ['errors.ts', 'input.ts', 'log.ts', 'metrics.ts'],
   load: ['db'],
+  sources: ['db', 'load'],
+  check: ['db'],
+  provision: ['db'],
+  reconcile: ['db'],
   harden: ['db'],
   analyze: ['db'],
   doctor: ['db'],
@@ -123,37 +145,44 @@ test.each(files)('%s imports only what its room may know', (file) => {
     expect(typeOnly ? known : values, `${file} imports ${target}`).toContain(room(target))
 })
 
-test.each(['callers', 'hashes', 'dialects'])('every file of %s is reached from its registry', (folder) => {
-  const reached = new Set<string>()
-  const follow = (file: string) => {
-    if (reached.has(file)) return
-    reached.add(file)
-    for (const { target } of imports(file)) if (room(target) === folder) follow(target)
-  }
-  follow(`${folder}/index.ts`)
-  const others = files.filter((file) => room(file) === folder && !reached.has(file))
-  const elsewhere = [
-    'hashes/classify.ts',
-    'hashes/listed.ts',
-    'hashes/recipes-file.ts',
-    'hashes/candidates-file.ts',
-    'callers/addresses.ts',
-    'callers/check.ts',
-    'callers/subjects.ts',
-    // Tokens have settings of the dialects' own.
-    'callers/bearer.ts',
-    'callers/key-set.ts',
-  ]
-  expect(others.filter((file) => !elsewhere.includes(file))).toEqual([])
-})
+test.each(['callers', 'hashes', 'dialects', 'targets'])(
+  'every file of %s is reached from its registry',
+  (folder) => {
+    const reached = new Set<string>()
+    const follow = (file: string) => {
+      if (reached.has(file)) return
+      reached.add(file)
+      for (const { target } of imports(file)) if (room(target) === folder) follow(target)
+    }
+    follow(`${folder}/index.ts`)
+    const others = files.filter((file) => room(file) === folder && !reached.has(file))
+    const elsewhere = [
+      'hashes/classify.ts',
+      'hashes/listed.ts',
+      'hashes/recipes-file.ts',
+      'hashes/candidates-file.ts',
+      'callers/addresses.ts',
+      'callers/check.ts',
+      'callers/subjects.ts',
+      // Tokens have settings of the dialects' own.
+      'callers/bearer.ts',
+      'callers/key-set.ts',
+    ]
+    expect(others.filter((file) => !elsewhere.includes(file))).toEqual([])
+  },
+)
+
+/** Hash families, targets and exports are named after their products, each in a file of its own. */
+const namesItsProducts = ['hashes', 'targets', 'sources']
 
 test('only its dialect and the demo know a provider by name', () => {
   for (const { name } of dialects) {
-    // The word `generic` is everybody's. Hash families are named after their products, in the folder of the hashes.
+    // The word `generic` is everybody's.
     if (name === 'generic') continue
     const knowing = files.filter(
       (file) =>
-        room(file) !== 'hashes' && new RegExp(`\\b${name}`, 'i').test(readFileSync(join(SRC, file), 'utf8')),
+        !namesItsProducts.includes(room(file)) &&
+        new RegExp(`\\b${name}`, 'i').test(readFileSync(join(SRC, file), 'utf8')),
     )
     const known = knowing.filter((file) => file !== 'commands/demo.ts')
     expect(known.sort()).toEqual([`dialects/${name}.ts`, 'dialects/index.ts'].sort())

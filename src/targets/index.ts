@@ -1,0 +1,4 @@
+import type { TargetKind } from './target.ts'
+
+/** Every target, in the order of the documentation. */
+export const targets: readonly TargetKind[] = []
