@@ -189,15 +189,17 @@ describe.skipIf(!hasOpenssl)('a call over TLS', () => {
     })
 
     test('a listed address in the own network is not called either', async () => {
-      let connections = 0
-      const port = await listening(createTcp(() => connections++))
+      const callers: (number | undefined)[] = []
+      const port = await listening(createTcp(({ remotePort }) => callers.push(remotePort)))
       const call = caller(port, { host: '127.0.0.1', allowAddresses: new BlockList() })
       expect(await failure(call())).toBe('forbidden-address')
-      // Whoever listens has been told of connections in their order.
+      // Whoever listens is told of connections in their order.
       const own = connect(port, '127.0.0.1')
-      await expect.poll(() => connections).toBeGreaterThan(0)
+      await once(own, 'connect')
+      const { localPort } = own
+      await expect.poll(() => callers).toContain(localPort)
       own.destroy()
-      expect(connections).toBe(1)
+      expect(callers).toEqual([localPort])
     })
 
     test('localhost is what the machine says it is', async () => {
