@@ -1,5 +1,6 @@
 import { analyze } from './commands/analyze.ts'
 import { audit } from './commands/audit.ts'
+import { check } from './commands/check.ts'
 import { type Command, type ExitCode, type Io, UsageError } from './commands/command.ts'
 import { counts } from './commands/counts.ts'
 import { demo } from './commands/demo.ts'
@@ -32,6 +33,7 @@ export const commands: readonly Command[] = [
   erase,
   formats,
   analyze,
+  check,
   tryLogin,
   probe,
   prove,

@@ -101,7 +101,7 @@ const allowedTypes: Record<string, readonly string[]> = {
   harden: ['db'],
   analyze: ['db'],
   doctor: ['db'],
-  db: ['audit'],
+  db: ['audit', 'mapping'],
   forget: ['db'],
   hooks: ['http.ts'],
   callers: ['http.ts'],
