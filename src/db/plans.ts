@@ -152,8 +152,9 @@ async function begin(
     },
     write: async (items) => {
       if (items.length === 0) return
-      await step('writing the plan', () => insertItems(writer, id, place, items))
+      const placed = place
       place += items.length
+      await step('writing the plan', () => insertItems(writer, id, placed, items))
     },
     commit: (plan) =>
       step('writing the plan', async () => {

@@ -92,8 +92,8 @@ export interface PlanRequest {
 
 export interface PlanDeps {
   readonly planning: Planning
-  /** Where every field goes; `claims`: those that some profile has. */
-  mapping(claims: readonly string[]): Mapping
+  /** Where every field goes; `claims` reads the whole copy for those that some profile has. */
+  mapping(claims: () => Promise<readonly string[]>): Promise<Mapping>
   prepare(user: CopiedUser, content: Pick<PlanContent, 'mapping' | 'rules'>): Prepared
   /** What a stored hash is made of, for targets with a notation of their own; null: not to be told. */
   portable(stored: StoredHash): PortableHash | null
@@ -113,18 +113,23 @@ export async function makePlan(request: PlanRequest, deps: PlanDeps): Promise<Pl
   const { id, kind, options } = request
   const { planning } = deps
   const rules = await planning.rules<FixRule>()
-  const content = { mapping: deps.mapping(await planning.claims()), rules }
+  const content = { mapping: await deps.mapping(planning.claims), rules }
   const sums = createSums()
   const policy = policyOf(request)
   let seen = 0
+  let written: Promise<void> = Promise.resolve()
   for await (const rows of planning.rows(kind.name)) {
     if (deps.stop.aborted) throw new PlanStopped()
     const planned = rows.map((row) => plan(row, content, policy, kind.traits, deps))
     for (const one of planned) sums.add(one)
-    await planning.write(planned.flatMap(itemOf))
+    // PostgreSQL writes these while the next ones are decided.
+    await written
+    written = planning.write(planned.flatMap(itemOf))
+    written.catch(() => {}) // told by whoever waits for it next
     seen += rows.length
     deps.progress(seen, planning.users)
   }
+  await written
   const use = sums.use()
   const findings = deps.examine === null ? null : await deps.examine(use)
   if (deps.stop.aborted) throw new PlanStopped()

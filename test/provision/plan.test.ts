@@ -115,7 +115,7 @@ async function plan({
         options: { ...usual, ...options },
         now: new Date('2026-06-01T00:00:00Z'),
       },
-      { planning, mapping: () => mapping, prepare, portable, examine, progress: () => {}, stop },
+      { planning, mapping: async () => mapping, prepare, portable, examine, progress: () => {}, stop },
     )
   } finally {
     await planning.close()
@@ -459,7 +459,7 @@ test('an account with the role for provisioning can make a plan', async () => {
       const stop = new AbortController().signal
       const deps = {
         planning,
-        mapping: () => mapping,
+        mapping: async () => mapping,
         prepare,
         portable,
         examine: null,
