@@ -87,7 +87,9 @@ function valuesOf(kind: TargetKind, environment: Environment) {
     if (secret && environment[name])
       reader.problem(name, `stands in the environment: only ${name}_FILE is read`, 'in-the-environment')
     const value = reader.read(name)
-    if (required && value === undefined) reader.problem(secret ? `${name}_FILE` : name, 'is missing')
+    const given = environment[name] || (secret && environment[`${name}_FILE`])
+    if (required && value === undefined && !given)
+      reader.problem(secret ? `${name}_FILE` : name, 'is missing')
     return typeof value === 'string' ? value : undefined
   }
   const values: Texts = Object.fromEntries(Object.keys(kind.settings).map((part) => [part, read(part)]))
