@@ -10,6 +10,7 @@ import type { Database } from './db/client.ts'
 import { readCounts } from './db/counts.ts'
 import { readHistories } from './db/history.ts'
 import { commonScheme, confirmUsers, outcomeRecorder, takesRows } from './db/outcomes.ts'
+import { readProvisioning } from './db/provisioning.ts'
 import { purgeMigrated, purgeVerified } from './db/purge.ts'
 import { userFinder } from './db/users.ts'
 import { dialects } from './dialects/index.ts'
@@ -226,6 +227,7 @@ export async function startService(config: Config, log: Log, reread?: () => Conf
           ...(diagnosis && { mismatchVariants: diagnosis.counts() }),
         }),
         histories: (name) => readHistories(pools.admin, name),
+        provisioning: () => readProvisioning(pools.admin),
         document: () => JSON.stringify(describeListeners(routes, programVersion())),
         ready: async () => !stopping && (await canAnswer(pools.hooks, checker, decoys.current())),
         log,
