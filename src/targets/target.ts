@@ -115,10 +115,18 @@ export interface Order {
 
 /** What became of an order. */
 export type Result =
-  | { readonly kind: 'created' | 'updated' | 'unchanged' | 'removed'; readonly targetId: string | null }
+  | {
+      readonly kind: 'created' | 'updated' | 'unchanged' | 'removed'
+      readonly targetId: string | null
+      /** What besides the user did not come about. */
+      readonly warnings?: readonly WarningCode[]
+    }
   | Refused
   /** Not now: it is tried again later. */
   | { readonly kind: 'postponed'; readonly reason: ReasonCode }
+
+/** The user is there as planned, and something that goes with it is not. */
+export type WarningCode = 'factor-not-enrolled'
 
 export interface Refused {
   readonly kind: 'refused'
@@ -186,11 +194,13 @@ export interface Target {
   authorize(call: Call): Promise<Authorization>
   /** Calls at the same time, of one process. */
   readonly inFlight: number
+  /** Orders that `bring` takes at once, where a setting says another number than `Traits.batch`. */
+  readonly batch?: number
   /** Processes that may call at the same time; undefined: as many as there are. */
   readonly processes?: number
   /** Looks whether the target is ready: attributes defined, hook active, mails off. */
   examine(context: Context, use: TargetUse): Promise<readonly Finding[]>
-  /** At most `traits.batch` orders of one action. Throws CallFailure, RunHalt. */
+  /** At most `batch` orders of one action, and `traits.batch` where that is absent. Throws CallFailure, RunHalt. */
   bring(orders: readonly Order[], context: Context): Promise<Brought>
   limitOf(answer: OutboundAnswer): LimitNotice | null
 }
