@@ -1,4 +1,5 @@
+import { auth0 } from './auth0.ts'
 import type { TargetKind } from './target.ts'
 
 /** Every target, in the order of the documentation. */
-export const targets: readonly TargetKind[] = []
+export const targets: readonly TargetKind[] = [auth0]
