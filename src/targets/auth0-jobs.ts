@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { CallFailure, type OutboundAnswer, type OutboundRequest } from '../outbound/call.ts'
 import { multipart } from './multipart.ts'
-import { jsonOf } from './read-answer.ts'
+import { expected, jsonOf } from './read-answer.ts'
 import { type Context, RunHalt } from './target.ts'
 
 /** Auth0 takes 500 KB and advises to stay below 400 in large migrations. */
@@ -51,7 +51,7 @@ export async function runImport(job: ImportJob, context: Context): Promise<JobOu
   if (started.status === 404) throw new RunHalt('not-found', codeOf(started))
   if (started.status >= 400)
     return { kind: 'failed', code: codeOf(started), tooLarge: started.status === 413 }
-  const { id } = read(started, jobShape)
+  const { id } = expected(started, jobShape)
   const url = `${job.api}/jobs/${encodeURIComponent(id)}`
   const ended = await ending(url, context)
   if (ended === null) return { kind: 'postponed', reason: 'no-answer' }
@@ -187,11 +187,4 @@ export function codeOf(answer: OutboundAnswer): string {
 export function messageOf(answer: OutboundAnswer): string | null {
   const failure = failureShape.safeParse(jsonOf(answer))
   return (failure.success ? failure.data.message : undefined) ?? null
-}
-
-/** Throws CallFailure: nobody knows what was done. */
-export function read<T>(answer: OutboundAnswer, shape: z.ZodType<T>): T {
-  const found = shape.safeParse(jsonOf(answer))
-  if (!found.success) throw new CallFailure('malformed')
-  return found.data
 }

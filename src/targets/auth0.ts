@@ -10,11 +10,10 @@ import {
   type JobOutcome,
   MOST_FILE_BYTES,
   messageOf,
-  read,
   runImport,
   type UserError,
 } from './auth0-jobs.ts'
-import { addressOf, clockOf, isRecord, jsonOf, numberIn, sameJson } from './read-answer.ts'
+import { addressOf, clockOf, expected, isRecord, jsonOf, numberIn, sameJson } from './read-answer.ts'
 import {
   type Authorization,
   type Brought,
@@ -209,7 +208,7 @@ async function tokenFor(base: string, id: string, secret: string, call: Call): P
   if (answer.status === 429 || answer.status >= 500) throw new CallFailure('unreachable')
   if (answer.status === 404) throw new RunHalt('not-found', '404')
   if (answer.status !== 200) throw new RunHalt('unauthorized', oauthCodeOf(answer))
-  const { access_token, expires_in } = read(answer, tokenShape)
+  const { access_token, expires_in } = expected(answer, tokenShape)
   return {
     headers: bearer(access_token),
     ...(expires_in !== undefined && { goodFor: expires_in * 1000 }),
@@ -245,7 +244,7 @@ function connectionNames(api: string, connectionId: string): Opened['connectionN
     haltOn(answer)
     if (answer.status === 404) throw new RunHalt('misconfigured', codeOf(answer))
     if (answer.status !== 200) throw new CallFailure('unreachable')
-    known = read(answer, connectionShape).name
+    known = expected(answer, connectionShape).name
     return known
   }
 }
@@ -258,7 +257,7 @@ async function examine(opened: Opened, context: Context, use: TargetUse): Promis
   if (answer.status === 404)
     return [finding('error', 'connection-missing', 'There is no connection with the id of CONNECTION_ID.')]
   if (answer.status !== 200) throw new CallFailure('unreachable')
-  const { strategy, options } = read(answer, connectionShape)
+  const { strategy, options } = expected(answer, connectionShape)
   const scripts = options.enabledDatabaseCustomization === true
   const imports = options.import_mode === true
   return [
@@ -600,7 +599,7 @@ async function change(order: Order, opened: Opened, context: Context): Promise<R
   if (found.status === 404 && order.user.credential.kind === 'hook')
     return { kind: 'unchanged', targetId: null }
   if (found.status !== 200) return failed(found)
-  const there = read(found, z.record(z.string(), z.unknown()))
+  const there = expected(found, z.record(z.string(), z.unknown()))
   const root = changes(profile.root, there)
   const email = emailOf(order.user)
   const blocked = !order.user.active

@@ -1,5 +1,6 @@
 import { auth0 } from './auth0.ts'
+import { cidaas } from './cidaas.ts'
 import type { TargetKind } from './target.ts'
 
 /** Every target, in the order of the documentation. */
-export const targets: readonly TargetKind[] = [auth0]
+export const targets: readonly TargetKind[] = [auth0, cidaas]
