@@ -37,6 +37,8 @@ export class TargetError extends Error {}
 export interface Traits {
   /** It can ask our hook at the first sign-in for a user whose password it does not have. */
   readonly hook: boolean
+  /** Users who are to be asked for by the hook must not be there: they are not created. */
+  readonly hookWants?: 'absent'
   /** Whether it reads this hash, in a notation of its own. */
   reads(hash: PortableHash): boolean
   /** Whether a hash can be replaced by another one before the user's first sign-in. */
