@@ -14,6 +14,7 @@ import {
   Misfit,
   oneOf,
   type PasswordForm,
+  sourceUrl,
   trustsTheNetwork,
   whole,
 } from './setting-texts.ts'
@@ -70,6 +71,12 @@ const common = {
     secret: true,
     purpose:
       'An account that has the role carryover_purge, for the scheduled purge. Default: DATABASE_URL, narrowed to that role.',
+  },
+  SOURCE_DATABASE_URL: {
+    read: sourceUrl,
+    secret: true,
+    purpose:
+      "The old system's database, PostgreSQL, MySQL or MariaDB, for `load --from`: an account that can only read.",
   },
   HOOKS_LISTEN: { read: address, default: '0.0.0.0:8080', purpose: 'Where identity providers call.' },
   ADMIN_LISTEN: { read: address, default: '127.0.0.1:8081', purpose: 'Where people and machines look.' },
@@ -476,6 +483,15 @@ export function readDatabaseUrl(environment: Environment): string {
   const reader = settingsReader(common, environment)
   const url = reader.read('DATABASE_URL')
   if (url === undefined) reader.problem('DATABASE_URL', 'is missing')
+  reader.finish()
+  return url as string
+}
+
+/** For `carryover load --from`: where users are read. */
+export function readSourceUrl(environment: Environment): string {
+  const reader = settingsReader(common, environment)
+  const url = reader.read('SOURCE_DATABASE_URL')
+  if (url === undefined) reader.problem('SOURCE_DATABASE_URL', 'is missing')
   reader.finish()
   return url as string
 }
