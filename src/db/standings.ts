@@ -27,11 +27,10 @@ export async function* standingUsers(
   sample: number | null,
 ): AsyncGenerator<readonly StandingUser[]> {
   if (sample !== null) {
-    const users = await ask(
-      client,
-      `select ${columns} ${everybody} order by random() limit $2`,
-      [target, sample],
-    )
+    const users = await ask(client, `select ${columns} ${everybody} order by random() limit $2`, [
+      target,
+      sample,
+    ])
     for (let from = 0; from < users.length; from += CHUNK) yield users.slice(from, from + CHUNK)
     return
   }

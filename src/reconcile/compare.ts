@@ -53,7 +53,7 @@ export async function compare(deps: CompareDeps): Promise<Comparison> {
   for await (const some of deps.users()) {
     const standings = await lookUp(some, deps)
     const done = some.slice(0, standings.length)
-    done.forEach((user, at) => note(said, user, standings[at] ?? 'unclear'))
+    for (const [at, user] of done.entries()) note(said, user, standings[at] ?? 'unclear')
     const late = done.filter((user, at) => standings[at] === 'own-password' && user.state !== 'migrated')
     if (late.length > 0) corrected += await deps.correct(late)
     users += done.length
