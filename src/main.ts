@@ -15,7 +15,7 @@ import { purgeMigrated, purgeVerified } from './db/purge.ts'
 import { userFinder } from './db/users.ts'
 import { dialects } from './dialects/index.ts'
 import { errorCode } from './errors.ts'
-import { type Schedule, schedulePurge } from './forget/schedule.ts'
+import { schedulePurge } from './forget/schedule.ts'
 import { hashContextOf } from './hash-context.ts'
 import { argon2Libraries } from './hashes/argon2-library.ts'
 import { schemesOf } from './hashes/candidates.ts'
@@ -38,6 +38,7 @@ import { openPools } from './pools.ts'
 import { programVersion } from './program-version.ts'
 import { recorders } from './record.ts'
 import { followSettings } from './renewal.ts'
+import type { Repeating } from './repeating.ts'
 import { acceptedSecrets } from './secrets.ts'
 
 export interface Service {
@@ -327,7 +328,7 @@ function purgingOf(
   purge: Config['purge'],
   database: Database | undefined,
   told: { log: Log; metrics: Metrics },
-): Schedule | undefined {
+): Repeating | undefined {
   if (purge === undefined || database === undefined) return undefined
   const { keptSeconds, verifiedKeptSeconds, everyMs } = purge
   return schedulePurge(

@@ -2,6 +2,7 @@
 // sees no database. What it needs of these is given to it.
 import type { Call, OutboundAnswer } from '../outbound/call.ts'
 import type { PortableHash } from '../portable-hash.ts'
+import type { ConfirmationKind } from './confirmations.ts'
 
 /** A kind of target: what the registry lists. */
 export interface TargetKind {
@@ -15,6 +16,8 @@ export interface TargetKind {
   readonly settings: Readonly<Record<string, TargetSetting>>
   /** What is known without any setting, for `check` and for plans that are made away from the network. */
   readonly traits: Traits
+  /** Where it keeps a log of passwords that can be read: `carryover reconcile`. */
+  readonly confirmations?: ConfirmationKind
   /** Throws TargetError for settings that make no sense. */
   open(settings: TargetSettings): Target
 }
