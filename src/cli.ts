@@ -14,6 +14,7 @@ import { table } from './commands/options.ts'
 import { probe } from './commands/probe.ts'
 import { prove } from './commands/prove.ts'
 import { purge } from './commands/purge.ts'
+import { reconcile } from './commands/reconcile.ts'
 import { serve } from './commands/serve.ts'
 import { sync } from './commands/sync.ts'
 import { tryLogin } from './commands/try.ts'
@@ -28,6 +29,7 @@ export const commands: readonly Command[] = [
   load,
   harden,
   sync,
+  reconcile,
   counts,
   purge,
   erase,

@@ -109,12 +109,14 @@ const allowedTypes: Record<string, readonly string[]> = {
   hooks: ['http.ts'],
   callers: ['http.ts'],
   'app.ts': ['http.ts'],
+  'config.ts': ['targets'],
 }
 
 const knowEverything = [
   'account-renewal.ts',
   'main.ts',
   'record.ts',
+  'reconciling.ts',
   'pools.ts',
   'hash-context.ts',
   'cli.ts',
