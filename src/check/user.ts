@@ -1,6 +1,6 @@
 import { coverage, fieldsOfTemplate } from '../mapping/coverage.ts'
 import { fieldsOf, isPresent, valueIn } from '../mapping/fields.ts'
-import { attributesOf } from '../mapping/prepare.ts'
+import { attributesBy } from '../mapping/prepare.ts'
 import type { CopiedUser, Field, Mapping } from '../mapping/user.ts'
 import { type Kind, kindOf, problemsOf } from '../mapping/values.ts'
 import type { AttributeRule, Traits } from '../targets/target.ts'
@@ -65,6 +65,7 @@ export function userChecker({ traits, mapping, region }: Demands, bounded: (fiel
   )
   const known = new Set([...asked.keys(), ...Object.values(traits?.standard ?? {})])
   const decided = decisions(mapping, attributeOf, asked)
+  const attributesIn = attributesBy(mapping ?? NOTHING)
   const memo = new Map<Field, FieldPlan>()
 
   const planOf = (field: Field): FieldPlan => {
@@ -92,7 +93,7 @@ export function userChecker({ traits, mapping, region }: Demands, bounded: (fiel
     }
     if (user.login !== copiedLogin && lookedUpBy(user.login) !== lookedUpBy(copiedLogin))
       faults.push({ code: 'login-not-looked-up', field: 'login' })
-    const attributes = mapping === null ? {} : attributesOf(user, mapping)
+    const attributes = attributesIn(user)
     for (const [name, value] of Object.entries(attributes)) {
       const rule = asked.get(name)
       if (!known.has(name)) {
