@@ -1,5 +1,6 @@
 import { type AddressRange, addressRanges } from './callers/addresses.ts'
 import { dialectSettings, readDialects } from './config-dialects.ts'
+import { outboundSettings, targetSettings } from './config-targets.ts'
 import type { DialectPolicy } from './dialects/dialect.ts'
 import { guessable, type HeldSecret, sharedSecrets } from './secret-strength.ts'
 import type { ReadPath, SettingFiles } from './setting-files.ts'
@@ -7,13 +8,13 @@ import {
   type Address,
   address,
   databaseUrl,
-  fileMode,
   floorMillis,
   formList,
   list,
   Misfit,
   oneOf,
   type PasswordForm,
+  sourceUrl,
   trustsTheNetwork,
   whole,
 } from './setting-texts.ts'
@@ -22,6 +23,7 @@ import {
   type Environment,
   type Setting,
   type SettingsReader,
+  secretFileMode,
   settingsReader,
   type Table,
   type Values,
@@ -69,6 +71,12 @@ const common = {
     secret: true,
     purpose:
       'An account that has the role carryover_purge, for the scheduled purge. Default: DATABASE_URL, narrowed to that role.',
+  },
+  SOURCE_DATABASE_URL: {
+    read: sourceUrl,
+    secret: true,
+    purpose:
+      "The old system's database, PostgreSQL, MySQL or MariaDB, for `load --from`: an account that can only read.",
   },
   HOOKS_LISTEN: { read: address, default: '0.0.0.0:8080', purpose: 'Where identity providers call.' },
   ADMIN_LISTEN: { read: address, default: '127.0.0.1:8081', purpose: 'Where people and machines look.' },
@@ -236,12 +244,7 @@ const common = {
     purpose:
       'PEM certificates of the authorities that sign client certificates. Clients are then asked for one; who needs one is said by the settings `..._CLIENT_SUBJECTS`.',
   },
-  SECRET_FILE_MODE: {
-    read: fileMode,
-    default: '0700',
-    purpose:
-      'What the mode of a file that holds a secret may permit at most, in octal. By default nobody but its owner may read it; Kubernetes with `fsGroup` needs `0440`, files that Docker Compose mounts may need `0444`. Counts for every `..._FILE` of a secret, `TLS_KEY_FILE` and the files of `HASH_SECRETS_DIR`.',
-  },
+  SECRET_FILE_MODE: secretFileMode,
   SHUTDOWN_DELAY_SECONDS: {
     read: whole(0, 60),
     default: '0',
@@ -256,7 +259,12 @@ const common = {
 } as const satisfies Record<string, Setting<unknown>>
 
 /** Every setting. docs/settings.md is made from this table. */
-export const settings: Readonly<Record<string, Setting<unknown>>> = { ...common, ...dialectSettings }
+export const settings: Readonly<Record<string, Setting<unknown>>> = {
+  ...common,
+  ...dialectSettings,
+  ...outboundSettings,
+  ...targetSettings,
+}
 
 export interface DatabaseAccount {
   readonly url: string
@@ -475,6 +483,15 @@ export function readDatabaseUrl(environment: Environment): string {
   const reader = settingsReader(common, environment)
   const url = reader.read('DATABASE_URL')
   if (url === undefined) reader.problem('DATABASE_URL', 'is missing')
+  reader.finish()
+  return url as string
+}
+
+/** For `carryover load --from`: where users are read. */
+export function readSourceUrl(environment: Environment): string {
+  const reader = settingsReader(common, environment)
+  const url = reader.read('SOURCE_DATABASE_URL')
+  if (url === undefined) reader.problem('SOURCE_DATABASE_URL', 'is missing')
   reader.finish()
   return url as string
 }

@@ -10,11 +10,12 @@ import type { Database } from './db/client.ts'
 import { readCounts } from './db/counts.ts'
 import { readHistories } from './db/history.ts'
 import { commonScheme, confirmUsers, outcomeRecorder, takesRows } from './db/outcomes.ts'
+import { readProvisioning } from './db/provisioning.ts'
 import { purgeMigrated, purgeVerified } from './db/purge.ts'
 import { userFinder } from './db/users.ts'
 import { dialects } from './dialects/index.ts'
 import { errorCode } from './errors.ts'
-import { type Schedule, schedulePurge } from './forget/schedule.ts'
+import { schedulePurge } from './forget/schedule.ts'
 import { hashContextOf } from './hash-context.ts'
 import { argon2Libraries } from './hashes/argon2-library.ts'
 import { schemesOf } from './hashes/candidates.ts'
@@ -37,6 +38,7 @@ import { openPools } from './pools.ts'
 import { programVersion } from './program-version.ts'
 import { recorders } from './record.ts'
 import { followSettings } from './renewal.ts'
+import type { Repeating } from './repeating.ts'
 import { acceptedSecrets } from './secrets.ts'
 
 export interface Service {
@@ -226,6 +228,7 @@ export async function startService(config: Config, log: Log, reread?: () => Conf
           ...(diagnosis && { mismatchVariants: diagnosis.counts() }),
         }),
         histories: (name) => readHistories(pools.admin, name),
+        provisioning: () => readProvisioning(pools.admin),
         document: () => JSON.stringify(describeListeners(routes, programVersion())),
         ready: async () => !stopping && (await canAnswer(pools.hooks, checker, decoys.current())),
         log,
@@ -325,7 +328,7 @@ function purgingOf(
   purge: Config['purge'],
   database: Database | undefined,
   told: { log: Log; metrics: Metrics },
-): Schedule | undefined {
+): Repeating | undefined {
   if (purge === undefined || database === undefined) return undefined
   const { keptSeconds, verifiedKeptSeconds, everyMs } = purge
   return schedulePurge(
