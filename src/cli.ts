@@ -9,6 +9,7 @@ import { erase } from './commands/erase.ts'
 import { formats } from './commands/formats.ts'
 import { harden } from './commands/harden.ts'
 import { load } from './commands/load.ts'
+import { loads } from './commands/loads.ts'
 import { migrate } from './commands/migrate.ts'
 import { table } from './commands/options.ts'
 import { probe } from './commands/probe.ts'
@@ -27,6 +28,7 @@ export const commands: readonly Command[] = [
   serve,
   migrate,
   load,
+  loads,
   harden,
   sync,
   reconcile,
