@@ -37,6 +37,8 @@ export class TargetError extends Error {}
 export interface Traits {
   /** It can ask our hook at the first sign-in for a user whose password it does not have. */
   readonly hook: boolean
+  /** The hook is asked for users whom the target does not have: who is to be asked for must not be brought. Absent: for users who are there. */
+  readonly hookWants?: 'absent'
   /** Whether it reads this hash, in a notation of its own. */
   reads(hash: PortableHash): boolean
   /** Whether a hash can be replaced by another one before the user's first sign-in. */
@@ -165,6 +167,14 @@ export class RunHalt extends Error {
   }
 }
 
+/** The access token is not taken any more: `authorize` is asked again, and then the same orders are brought. */
+export class ExpiredError extends Error {
+  constructor() {
+    super('the access token is not taken any more')
+    this.name = 'ExpiredError'
+  }
+}
+
 /** What an answer says of limits. Moments are milliseconds since 1970 by the target's clock: see `now`. */
 export interface LimitNotice {
   /** Calls of a window, and how many of them are left. */
@@ -186,11 +196,18 @@ export interface Target {
   authorize(call: Call): Promise<Authorization>
   /** Calls at the same time, of one process. */
   readonly inFlight: number
+  /** Users in a request as it is set; absent: `traits.batch`. */
+  readonly batch?: number
   /** Processes that may call at the same time; undefined: as many as there are. */
   readonly processes?: number
+  /**
+   * The file that `append` writes, of targets that are a file. A plan has a file of its own, whose name is made of this one and the
+   * plan's id; its lines are JSON objects with the user's `id`.
+   */
+  readonly file?: string
   /** Looks whether the target is ready: attributes defined, hook active, mails off. */
   examine(context: Context, use: TargetUse): Promise<readonly Finding[]>
-  /** At most `traits.batch` orders of one action. Throws CallFailure, RunHalt. */
+  /** At most `batch` orders of one action. Throws CallFailure, RunHalt. */
   bring(orders: readonly Order[], context: Context): Promise<Brought>
   limitOf(answer: OutboundAnswer): LimitNotice | null
 }

@@ -1,0 +1,60 @@
+import { CallFailure, type OutboundAnswer } from '../outbound/call.ts'
+import { TargetError } from './target.ts'
+
+/** The address of a target without a slash at its end, and the host that is called. Throws TargetError. */
+export function addressOf(text: string | undefined): { readonly base: string; readonly host: string } {
+  if (text === undefined || !URL.canParse(text)) throw new TargetError('URL: expected an https address')
+  const url = new URL(text)
+  const more = url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== ''
+  if (url.protocol !== 'https:' || more)
+    throw new TargetError('URL: expected an https address without credentials, query and fragment')
+  const path = url.pathname.endsWith('/') ? url.pathname.slice(0, -1) : url.pathname
+  return { base: url.origin + path, host: url.host }
+}
+
+/** The JSON of an answer, or undefined where it is none. */
+export function jsonOf({ text }: OutboundAnswer): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    return undefined
+  }
+}
+
+/** What a parser makes of an answer that tells of success. Throws CallFailure: nobody knows what was done. */
+export function expected<T>(
+  answer: OutboundAnswer,
+  schema: { safeParse(value: unknown): { success: true; data: T } | { success: false } },
+): T {
+  const read = schema.safeParse(jsonOf(answer))
+  if (!read.success) throw new CallFailure('malformed')
+  return read.data
+}
+
+/** A header that is a number, or undefined. */
+export function numberIn({ headers }: OutboundAnswer, name: string): number | undefined {
+  const text = headers[name]
+  return text !== undefined && /^\d{1,15}$/.test(text) ? Number(text) : undefined
+}
+
+/** The target's clock in milliseconds since 1970, by its Date header. */
+export function clockOf({ headers }: OutboundAnswer): number | undefined {
+  const at = Date.parse(headers.date ?? '')
+  return Number.isNaN(at) ? undefined : at
+}
+
+export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** Whether two values are the same JSON, whatever the order of members. */
+export function sameJson(left: unknown, right: unknown): boolean {
+  if (Array.isArray(left) && Array.isArray(right))
+    return left.length === right.length && left.every((item, place) => sameJson(item, right[place]))
+  if (!isRecord(left) || !isRecord(right)) return left === right
+  const names = Object.keys(left)
+  return (
+    names.length === Object.keys(right).length &&
+    names.every((name) => Object.hasOwn(right, name) && sameJson(left[name], right[name]))
+  )
+}
