@@ -313,7 +313,7 @@ test.each([1, 7, 64, 10_000])(
         line: 30,
         id: '00010203ff',
         login: 'carl',
-        password_hash: '',
+        password_hash: null,
         status: 'disabled',
         profile: {},
       },
