@@ -567,6 +567,7 @@ const codes: Readonly<Record<string, ReasonCode | 'halt'>> = {
 /** The first that fits a cause says what is wrong; causes are `field: sentence`, and sentences may change. */
 const causes: readonly { readonly fits: RegExp; readonly reason: ReasonCode }[] = [
   { fits: /is not defined in profile/, reason: 'unknown-attribute' },
+  { fits: /with this field already exists/, reason: 'taken' },
   { fits: /cannot be left blank|is required|must not be null/, reason: 'missing-attribute' },
   {
     fits: /^(?:credentials|password|hash|algorithm|salt|saltOrder|value|workFactor|iterationCount|keySize|digestAlgorithm)\b/,
