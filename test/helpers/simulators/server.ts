@@ -25,6 +25,8 @@ export interface Asked {
   readonly body: string
   /** Requests that are being answered, with this one. */
   readonly inFlight: number
+  /** Of these, with the same method and path. */
+  readonly alike: number
 }
 
 export interface Said {
@@ -111,6 +113,7 @@ export async function startServer(options: ServerOptions): Promise<SimulatorServ
   const planned: (Fault | null)[] = []
   let faults = options.faults ?? {}
   let latencyMs = options.latencyMs ?? 0
+  const alike = new Map<string, number>()
   let inFlight = 0
   let mostInFlight = 0
 
@@ -134,14 +137,23 @@ export async function startServer(options: ServerOptions): Promise<SimulatorServ
     (incoming, outgoing) => {
       inFlight++
       mostInFlight = Math.max(mostInFlight, inFlight)
-      serve(incoming, outgoing)
+      const kind = `${incoming.method} ${incoming.url?.split('?')[0]}`
+      alike.set(kind, (alike.get(kind) ?? 0) + 1)
+      serve(incoming, outgoing, () => alike.get(kind) ?? 1)
         .catch(() => outgoing.destroy())
-        .finally(() => inFlight--)
+        .finally(() => {
+          inFlight--
+          const left = (alike.get(kind) ?? 1) - 1
+          if (left > 0) alike.set(kind, left)
+          else alike.delete(kind)
+        })
     },
   )
   server.keepAliveTimeout = 60_000
 
-  async function serve(incoming: IncomingMessage, outgoing: ServerResponse) {
+  async function serve(incoming: IncomingMessage, outgoing: ServerResponse, countAlike: () => number) {
+    // As many as there are when it comes: the second one is refused, not the first.
+    const alikeNow = countAlike()
     const fault = drawFault()
     const { method = '', url = '/' } = incoming
     const [path = '', query = ''] = url.split('?')
@@ -159,6 +171,7 @@ export async function startServer(options: ServerOptions): Promise<SimulatorServ
             headers: incoming.headers,
             body,
             inFlight,
+            alike: alikeNow,
           })))
     const cut = said === null || fault === 'cutAfter'
     note({ at: Date.now(), method, path, status: cut ? 0 : said.status, fault })
