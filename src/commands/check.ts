@@ -394,7 +394,7 @@ function rows(cells: readonly (readonly string[])[]): string {
 
 function inWords(report: Report): string {
   const { users, clean, onlyWarnings, withErrors, leftOut, problems, effects } = report
-  const sums = `${whole(users)} users: ${whole(clean)} clean, ${whole(onlyWarnings)} with warnings only, ${whole(withErrors)} with errors${leftOut === 0 ? '' : `, ${whole(leftOut)} left out by rules`}\n`
+  const sums = `${whole(users)} ${users === 1 ? 'user' : 'users'}: ${whole(clean)} clean, ${whole(onlyWarnings)} with warnings only, ${whole(withErrors)} with errors${leftOut === 0 ? '' : `, ${whole(leftOut)} left out by rules`}\n`
   return [sums, ...effects.map(effectLine), ...problems.map(problemLines)].join('')
 }
 
