@@ -13,6 +13,7 @@ import { migrate } from './commands/migrate.ts'
 import { table } from './commands/options.ts'
 import { probe } from './commands/probe.ts'
 import { prove } from './commands/prove.ts'
+import { provision } from './commands/provision.ts'
 import { purge } from './commands/purge.ts'
 import { serve } from './commands/serve.ts'
 import { sync } from './commands/sync.ts'
@@ -34,6 +35,7 @@ export const commands: readonly Command[] = [
   formats,
   analyze,
   check,
+  provision,
   tryLogin,
   probe,
   prove,
