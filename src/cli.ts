@@ -14,6 +14,7 @@ import { migrate } from './commands/migrate.ts'
 import { table } from './commands/options.ts'
 import { probe } from './commands/probe.ts'
 import { prove } from './commands/prove.ts'
+import { provision } from './commands/provision.ts'
 import { purge } from './commands/purge.ts'
 import { reconcile } from './commands/reconcile.ts'
 import { serve } from './commands/serve.ts'
@@ -38,6 +39,7 @@ export const commands: readonly Command[] = [
   formats,
   analyze,
   check,
+  provision,
   tryLogin,
   probe,
   prove,

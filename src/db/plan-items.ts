@@ -6,6 +6,7 @@ import type { StoredHash, UserStatus } from '../domain.ts'
 import { batched } from './batch.ts'
 import { connectOwner, type Database } from './client.ts'
 import { cohortIn, hashIn } from './copied.ts'
+import { statusIn } from './users.ts'
 
 export type PlanState = 'ready' | 'running' | 'paused' | 'stopped' | 'done'
 export type ItemState =
@@ -214,11 +215,6 @@ function claimedIn(row: ClaimedRow): Claimed {
     confirmedSincePlan: row.confirmed,
     there: row.there ? { targetId: row.target_id, removed: row.removed } : null,
   }
-}
-
-/** A word that is none of ours lets nobody in, here as in `carryover.find_users`. */
-function statusIn(status: string | null): UserStatus {
-  return status === 'active' || status === 'locked' ? status : status === null ? 'active' : 'disabled'
 }
 
 async function renew(

@@ -102,9 +102,15 @@ export function createPacer({ share, inFlight, limitOf, now, today, random }: Pa
     if (window !== undefined) window.left -= 1
   }
 
-  const landed = () => {
-    flying -= 1
-    bell.ring()
+  const landing = async (flight: Promise<OutboundAnswer>) => {
+    try {
+      return await flight
+    } catch (error) {
+      bell.ring()
+      throw error
+    } finally {
+      flying -= 1
+    }
   }
 
   const heard = (key: string, notice: LimitNotice) => {
@@ -136,13 +142,13 @@ export function createPacer({ share, inFlight, limitOf, now, today, random }: Pa
   /** After "too many": when that same call may be tried again. */
   const refused = (key: string, notice: LimitNotice | null, tried: number) => {
     const moment = now()
-    const tooManyAtOnce = notice?.limit === 0 && notice.remaining === 0
-    if (tooManyAtOnce) {
+    // Without a window that is used up it was too much at the same time, or may have been.
+    if (notice?.resetAt === undefined) {
       lanes = Math.max(1, Math.floor(Math.min(lanes, flying + 1) / 2))
       fewerUntil = moment + FEWER_FOR_MS
     }
     const window = windows.get(key)
-    if (!tooManyAtOnce && notice?.resetAt !== undefined && window !== undefined) {
+    if (notice?.resetAt !== undefined && window !== undefined) {
       window.left = Math.min(window.left, 0)
       return
     }
@@ -155,11 +161,13 @@ export function createPacer({ share, inFlight, limitOf, now, today, random }: Pa
       const key = keyOf(request)
       for (let tried = 0; ; tried++) {
         await turn(key, signal)
-        const answer = await call(request).finally(landed)
+        const answer = await landing(call(request))
         const notice = limitOf(answer)
         if (notice !== null) heard(key, notice)
+        if (answer.status === 429) refused(key, notice, tried)
+        // Only now: who waits must know what the answer has said.
+        bell.ring()
         if (answer.status !== 429) return answer
-        refused(key, notice, tried)
       }
     },
     speed: (callsAMinute) => {

@@ -1,7 +1,7 @@
-import type { ReasonCode } from '../targets/target.ts'
+import type { ReasonCode, WarningCode } from '../targets/target.ts'
 
 /** Why a user is not there as planned: those of the targets, and what a run finds out by itself. */
-export type RunReason = ReasonCode | 'deleted-since-plan'
+export type RunReason = ReasonCode | WarningCode | 'deleted-since-plan'
 
 export interface Told {
   readonly sentence: string
@@ -66,6 +66,10 @@ export const reasons: Readonly<Record<RunReason, Told>> = {
   'confirmed-since-plan': {
     sentence: 'the target has confirmed a password of its own for this user after the plan was made',
     hint: 'nothing is lost: make a new plan, which leaves that password alone',
+  },
+  'factor-not-enrolled': {
+    sentence: 'the user is there, without the phone as a second factor',
+    hint: 'see whether the number is right and the factor is allowed at the target; the user can enrol it as well',
   },
   'deleted-since-plan': {
     sentence: 'the user was deleted in the old system after the plan was made',

@@ -405,7 +405,15 @@ function endedWith({ item, brings }: Ordered, result: Result, batch: readonly Or
     case 'updated':
     case 'unchanged':
     case 'removed':
-      return { place, state: result.kind, reason: null, ...nothingSaid, targetId: result.targetId, brings }
+      return {
+        place,
+        state: result.kind,
+        // Who is there is not failed, whatever else did not come about.
+        reason: result.warnings?.[0] ?? null,
+        ...nothingSaid,
+        targetId: result.targetId,
+        brings,
+      }
     case 'postponed':
       return { place, state: 'postponed', reason: result.reason, ...nothingSaid }
     case 'refused':
