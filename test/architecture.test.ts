@@ -162,6 +162,7 @@ test.each(['callers', 'hashes', 'dialects', 'targets'])(
     const elsewhere = [
       'hashes/classify.ts',
       'hashes/listed.ts',
+      'hashes/portable.ts',
       'hashes/recipes-file.ts',
       'hashes/candidates-file.ts',
       'callers/addresses.ts',
