@@ -11,6 +11,7 @@ import { harden } from './commands/harden.ts'
 import { load } from './commands/load.ts'
 import { migrate } from './commands/migrate.ts'
 import { table } from './commands/options.ts'
+import { plan } from './commands/plan.ts'
 import { probe } from './commands/probe.ts'
 import { prove } from './commands/prove.ts'
 import { purge } from './commands/purge.ts'
@@ -29,6 +30,7 @@ export const commands: readonly Command[] = [
   harden,
   sync,
   counts,
+  plan,
   purge,
   erase,
   formats,
