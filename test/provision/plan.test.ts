@@ -112,6 +112,7 @@ async function plan({
         id,
         kind: { name: 'fake', traits: fakeTraits(traits) },
         settingsDigest,
+        batch: 100,
         options: { ...usual, ...options },
         now: new Date('2026-06-01T00:00:00Z'),
       },
@@ -453,6 +454,7 @@ test('an account with the role for provisioning can make a plan', async () => {
         id,
         kind: { name: 'fake', traits: fakeTraits() },
         settingsDigest,
+        batch: 100,
         options: usual,
         now: new Date(),
       }
