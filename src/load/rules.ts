@@ -3,7 +3,6 @@ export const rules = {
   'cell-count': 'has another number of cells than the header',
   quotes: 'has a quote that is not closed, or text after a closing quote',
   json: 'is not JSON',
-  record: 'is not a record of the format that the file is of',
   'not-an-object': 'is not a JSON object',
   'too-long-line': 'is longer than 1 MiB',
   'not-utf8': 'holds bytes that are not UTF-8',

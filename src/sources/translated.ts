@@ -45,7 +45,7 @@ async function* rowsOf({ records, row }: Translation, bytes: AsyncIterable<Uint8
       // Several may stand in one line; rows are told apart by their numbers.
       last = Math.max(record.line, last + 1)
       const made = readRow(row, record)
-      if (made === 'broken') yield { line: last, broken: 'record' as const }
+      if (made === 'broken') yield { line: last, broken: 'unreadable' as const }
       else if (made !== undefined) yield { line: last, row: made }
     }
   } catch (error) {

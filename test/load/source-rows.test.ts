@@ -29,6 +29,7 @@ afterEach(async () => {
 /** Lines of `name:hash`; a line of dots cannot be read, and a line of stars ends everything. */
 const format: SourceFormat = {
   name: 'colons',
+  note: 'lines of colons',
   extensions: ['.colons'],
   rows: async function* (bytes) {
     let text = ''

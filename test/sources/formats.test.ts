@@ -321,7 +321,7 @@ test.each([1, 7, 64, 10_000])(
 )
 
 describe('what is not of the format is told by its line, and quoted nowhere', () => {
-  const broken = (line: number) => [{ line, broken: 'record' }]
+  const broken = (line: number) => [{ line, broken: 'unreadable' }]
   test.each([
     ['keycloak', '{"realm":"x","clients":[]}', 'line 1: the file has no list named users'],
     ['keycloak', '{"users":[{"id":"a"}', 'line 1: the file ends in the middle of its JSON'],
@@ -347,7 +347,7 @@ describe('what is not of the format is told by its line, and quoted nowhere', ()
     const rows = await rowsIn('ldif', 'dn: a\nuid: ann\n\nsecret\n\ndn: b\nuid: bob\n')
     expect(rows.map(({ line, login, broken: rule }) => [line, login, rule])).toEqual([
       [1, 'ann', undefined],
-      [4, undefined, 'record'],
+      [4, undefined, 'unreadable'],
       [6, 'bob', undefined],
     ])
   })
