@@ -48,9 +48,11 @@ export async function runImport(job: ImportJob, context: Context): Promise<JobOu
   if (started.status === 429) return { kind: 'postponed', reason: 'busy' }
   if (started.status >= 500) return { kind: 'postponed', reason: 'no-answer' }
   haltOn(started)
-  if (started.status === 404) throw new RunHalt('not-found', codeOf(started))
-  if (started.status >= 400)
-    return { kind: 'failed', code: codeOf(started), tooLarge: started.status === 413 }
+  const code = codeOf(started)
+  if (started.status === 404) throw new RunHalt('not-found', code)
+  // As inexistent_connection: the next file would fare no better.
+  if (started.status === 400 && code.includes('connection')) throw new RunHalt('misconfigured', code)
+  if (started.status >= 400) return { kind: 'failed', code, tooLarge: started.status === 413 }
   const { id } = expected(started, jobShape)
   const url = `${job.api}/jobs/${encodeURIComponent(id)}`
   const ended = await ending(url, context)

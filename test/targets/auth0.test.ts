@@ -321,12 +321,14 @@ describe('whole jobs', () => {
     ])
   })
 
-  test('for a connection that is not there are refused as a whole', async () => {
+  test('for a connection that is not there stop the run', async () => {
     const { target, context } = await started({}, { CONNECTION_ID: 'con_other' })
-    expect(await target.bring([order(candidate('1')), order(candidate('2'))], context)).toMatchObject({
-      kind: 'whole',
-      refused: { targetCode: 'inexistent_connection' },
-    })
+    await expect(target.bring([order(candidate('1')), order(candidate('2'))], context)).rejects.toMatchObject(
+      {
+        reason: 'misconfigured',
+        targetCode: 'inexistent_connection',
+      },
+    )
   })
 })
 
