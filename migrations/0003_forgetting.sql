@@ -29,6 +29,7 @@ as $$
 declare
   purged bigint;
   confirmed_before constant timestamptz := clock_timestamp() - greatest(kept, interval '0');
+  login_key constant bytea := (select i.login_key from carryover.installation i where i.one);
 begin
   perform carryover.claim_hashes();
   with due as materialized (
@@ -42,7 +43,10 @@ begin
     update legacy.users l set password_hash = null, salt = null from due where l.id = due.user_id
   ),
   marked as (
-    update carryover.users u set purged_at = clock_timestamp() from due where u.user_id = due.user_id
+    update carryover.users u set purged_at = clock_timestamp(),
+      -- As it was when this statement began.
+      purged_hash = (select carryover.hash_digest(l.password_hash, l.salt, login_key) from legacy.users l where l.id = u.user_id)
+    from due where u.user_id = due.user_id
     returning u.user_id
   )
   select count(*) from marked into purged;
@@ -60,6 +64,8 @@ set enable_hashjoin = off
 set enable_mergejoin = off
 set jit = off
 as $$
+declare
+  login_key constant bytea := (select i.login_key from carryover.installation i where i.one);
 begin
   perform carryover.claim_hashes();
   return query
@@ -74,7 +80,10 @@ begin
     update legacy.users l set password_hash = null, salt = null from due where l.id = due.user_id
   ),
   marked as (
-    update carryover.users u set purged_at = clock_timestamp() from due where u.user_id = due.user_id
+    update carryover.users u set purged_at = clock_timestamp(),
+      -- As it was when this statement began.
+      purged_hash = (select carryover.hash_digest(l.password_hash, l.salt, login_key) from legacy.users l where l.id = u.user_id)
+    from due where u.user_id = due.user_id
     returning u.user_id
   )
   select count(*), max(user_id) from marked;
@@ -97,6 +106,12 @@ end $$;
 create function carryover.id_digest(id text, login_key bytea) returns bytea
 language sql immutable parallel safe
 return sha256(login_key || sha256(convert_to('id ' || id, 'UTF8')));
+--> statement-breakpoint
+-- What is kept of a purged hash: whether another one is another. Null where there was none.
+create function carryover.hash_digest(password_hash text, salt text, login_key bytea) returns bytea
+language sql immutable parallel safe
+return sha256(login_key || sha256(convert_to(
+  'hash ' || length(password_hash) || ' ' || password_hash || case when salt is null then '' else ' ' || salt end, 'UTF8')));
 --> statement-breakpoint
 -- Which of these ids were erased.
 create function carryover.erased_among(ids text[]) returns setof text
@@ -160,6 +175,12 @@ begin
   end if;
   return next;
 
+  -- A source may know the user by another id, which is not to come back either.
+  insert into carryover.erased (id_digest)
+  select carryover.id_digest(o.source || U&'\001F' || o.source_id, login_key) from carryover.origins o
+  where o.user_id = erased_id
+  on conflict do nothing;
+
   place := 'carryover.origins';
   delete from carryover.origins o where o.user_id = erased_id;
   get diagnostics erased = row_count;
@@ -215,7 +236,7 @@ begin
 end $$;
 --> statement-breakpoint
 revoke all on function carryover.purge_hashes(interval, int), carryover.purge_verified(timestamptz, text, int),
-  carryover.claim_hashes(), carryover.id_digest(text, bytea), carryover.erased_among(text[]),
+  carryover.claim_hashes(), carryover.id_digest(text, bytea), carryover.hash_digest(text, text, bytea), carryover.erased_among(text[]),
   carryover.erase_user(text) from public;
 --> statement-breakpoint
 grant usage on schema carryover to carryover_purge;

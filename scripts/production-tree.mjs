@@ -20,7 +20,7 @@ for (const name of ['dist', 'migrations', 'package.json', 'LICENSE']) {
   cpSync(name, join(target, name), { recursive: true })
 }
 const lock = JSON.parse(readFileSync('package-lock.json', 'utf8'))
-for (const { path, optional } of runtimePackages(lock, { embedded: false })) {
+for (const { path, optional } of runtimePackages(lock, { terminal: false })) {
   // Optional ones are native code for other machines: npm has installed those of this one.
   if (!existsSync(path)) {
     if (optional) continue

@@ -30,6 +30,6 @@ export interface Platform {
   readonly libc: string
 }
 
-export function runtimePackages(lock: Lock, options?: { readonly embedded?: boolean }): RuntimePackage[]
+export function runtimePackages(lock: Lock, options?: { readonly terminal?: boolean }): RuntimePackage[]
 export function fits(entry: LockEntry, platform: Platform): boolean
 export const IMAGE_PLATFORM: Platform

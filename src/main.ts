@@ -10,11 +10,12 @@ import type { Database } from './db/client.ts'
 import { readCounts } from './db/counts.ts'
 import { readHistories } from './db/history.ts'
 import { commonScheme, confirmUsers, outcomeRecorder, takesRows } from './db/outcomes.ts'
+import { readProvisioning } from './db/provisioning.ts'
 import { purgeMigrated, purgeVerified } from './db/purge.ts'
 import { userFinder } from './db/users.ts'
 import { dialects } from './dialects/index.ts'
 import { errorCode } from './errors.ts'
-import { type Schedule, schedulePurge } from './forget/schedule.ts'
+import { schedulePurge } from './forget/schedule.ts'
 import { hashContextOf } from './hash-context.ts'
 import { argon2Libraries } from './hashes/argon2-library.ts'
 import { schemesOf } from './hashes/candidates.ts'
@@ -35,8 +36,11 @@ import { createMetrics, type Metrics } from './metrics.ts'
 import { describeListeners } from './openapi/document.ts'
 import { openPools } from './pools.ts'
 import { programVersion } from './program-version.ts'
+import { scheduleReading } from './reconcile/schedule.ts'
+import { logCaller, readOn } from './reconciling.ts'
 import { recorders } from './record.ts'
 import { followSettings } from './renewal.ts'
+import type { Repeating } from './repeating.ts'
 import { acceptedSecrets } from './secrets.ts'
 
 export interface Service {
@@ -226,6 +230,7 @@ export async function startService(config: Config, log: Log, reread?: () => Conf
           ...(diagnosis && { mismatchVariants: diagnosis.counts() }),
         }),
         histories: (name) => readHistories(pools.admin, name),
+        provisioning: () => readProvisioning(pools.admin),
         document: () => JSON.stringify(describeListeners(routes, programVersion())),
         ready: async () => !stopping && (await canAnswer(pools.hooks, checker, decoys.current())),
         log,
@@ -240,6 +245,7 @@ export async function startService(config: Config, log: Log, reread?: () => Conf
       refused: told('admin'),
     },
   )
+  const readings = readingsOf(config, pools.hooks, chains, log)
   const purging = purgingOf(config.purge, pools.purge, { log, metrics })
   const watch =
     reread &&
@@ -275,7 +281,7 @@ export async function startService(config: Config, log: Log, reread?: () => Conf
       hooks.retire()
       await delay(config.shutdownDelayMs)
       watch?.stop()
-      await Promise.all([hooks.close(DRAIN_LIMIT_MS), pools.settle(), purging?.stop()])
+      await Promise.all([hooks.close(DRAIN_LIMIT_MS), pools.settle(), purging?.stop(), readings.stop()])
       for (const { stop } of bearers) stop()
       diagnosis?.stop()
       await admin.close(0)
@@ -325,7 +331,7 @@ function purgingOf(
   purge: Config['purge'],
   database: Database | undefined,
   told: { log: Log; metrics: Metrics },
-): Schedule | undefined {
+): Repeating | undefined {
   if (purge === undefined || database === undefined) return undefined
   const { keptSeconds, verifiedKeptSeconds, everyMs } = purge
   return schedulePurge(
@@ -340,6 +346,34 @@ function purgingOf(
     everyMs,
     told,
   )
+}
+
+/** Logs of providers, each read by a schedule of its own. */
+function readingsOf(
+  { reconcile, outbound }: Config,
+  database: Database,
+  chains: ReturnType<typeof createChains>,
+  log: Log,
+): Repeating {
+  const ended = new AbortController()
+  const readings = reconcile.logs.map(({ target, log: source }) => {
+    const caller = logCaller(source, outbound, ended.signal)
+    const reading = { target, log: source, database, chains, sinceDays: reconcile.sinceDays }
+    const schedule = scheduleReading(
+      target,
+      reconcile.everyMs,
+      (stop) => readOn(reading, caller.call, stop),
+      log,
+    )
+    return { caller, schedule }
+  })
+  return {
+    stop: async () => {
+      ended.abort()
+      for (const { caller } of readings) caller.close()
+      await Promise.all(readings.map(({ schedule }) => schedule.stop()))
+    },
+  }
 }
 
 /** What is done again and again while the service runs. */

@@ -22,6 +22,13 @@ export function databaseUrl(text: string): string {
   return text
 }
 
+/** Of a database that is read and is not ours. */
+export function sourceUrl(text: string): string {
+  if (!/^(postgres(ql)?|mysql|mariadb):\/\//.test(text))
+    throw new Misfit('a connection string postgresql://... or mysql://...')
+  return text
+}
+
 /**
  * Whether a connection string leads to another machine without saying that its certificate is to be checked: somebody on
  * the way could be the database.

@@ -1,5 +1,5 @@
 import { type ReadPath, type SettingFiles, settingFiles } from './setting-files.ts'
-import { Misfit } from './setting-texts.ts'
+import { fileMode, Misfit } from './setting-texts.ts'
 
 /** A wrong or missing setting. The message lists all of them and repeats no value. */
 export class ConfigError extends Error {
@@ -45,6 +45,13 @@ export interface SettingsReader<Settings extends Table> {
 
 /** The setting that says how open the files of secrets may be. A table without it has no secrets in files. */
 const MODE = 'SECRET_FILE_MODE'
+
+export const secretFileMode = {
+  read: fileMode,
+  default: '0700',
+  purpose:
+    'What the mode of a file that holds a secret may permit at most, in octal. By default nobody but its owner may read it; Kubernetes with `fsGroup` needs `0440`, files that Docker Compose mounts may need `0444`. Counts for every `..._FILE` of a secret, `TLS_KEY_FILE` and the files of `HASH_SECRETS_DIR`.',
+} as const satisfies Setting<number>
 
 /** @param made values that we made ourselves and that therefore stand in no environment */
 export function settingsReader<const Settings extends Table>(

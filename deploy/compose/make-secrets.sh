@@ -22,7 +22,7 @@ put admin-tokens $service "$(openssl rand -base64 32)"
 # Okta sends it as the header Authorization, word for word.
 put okta-hook-secrets $service "Bearer $(openssl rand -base64 32)"
 for each in migrate:carryover_migrate import:carryover_import hooks:carryover_hooks_account admin:carryover_admin_account \
-  purge:carryover_purge_account; do
+  purge:carryover_purge_account provision:carryover_provision_account; do
   name=${each%%:*}
   put "$name-password" $postgres "$(openssl rand -hex 32)"
   put "$name-database-url" $service "postgresql://${each#*:}:$(cat "$name-password")@database:5432/carryover?sslmode=disable"

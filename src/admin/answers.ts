@@ -58,6 +58,46 @@ export const userHistory = z.object({
     .describe('Newest first, at most 100.'),
 })
 
+export const provisioning = z.object({
+  asOf: moment,
+  plans: z
+    .array(
+      z.object({
+        plan: z.string(),
+        target: z.string(),
+        state: z.enum(['ready', 'running', 'paused', 'stopped', 'done']),
+        pausedFor: z.string().nullable().describe('Why it was paused; null where people did it.'),
+        speed: number.nullable().describe('Calls a minute at most, of all processes together.'),
+        createdAt: moment,
+        startedAt: moment.nullable(),
+        endedAt: moment.nullable(),
+        users: number.describe('All that the plan names, those who are left out among them.'),
+        counts: z
+          .array(
+            z.object({
+              action: z.string(),
+              method: z.string().describe('How the password gets there; `none`: it is left as it is.'),
+              state: z.enum([
+                'pending',
+                'created',
+                'updated',
+                'unchanged',
+                'removed',
+                'refused',
+                'postponed',
+                'left-out',
+              ]),
+              reason: z.string().nullable().describe('Of those who were refused, postponed or left out.'),
+              users: number,
+            }),
+          )
+          .readonly(),
+      }),
+    )
+    .readonly()
+    .describe('Newest first, at most 100.'),
+})
+
 export const problem = z.object({ status: z.int(), title: z.string() })
 
 export const ambiguous = z.object({
@@ -68,5 +108,6 @@ export const ambiguous = z.object({
 export type Health = z.infer<typeof health>
 export type Counts = z.infer<typeof counts>
 export type UserHistory = z.infer<typeof userHistory>
+export type Provisioning = z.infer<typeof provisioning>
 export type Problem = z.infer<typeof problem>
 export type Ambiguous = z.infer<typeof ambiguous>

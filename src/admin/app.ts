@@ -3,13 +3,15 @@ import { errorCode } from '../errors.ts'
 import { lookupName } from '../input.ts'
 import type { Log } from '../log.ts'
 import type { Metrics } from '../metrics.ts'
-import type { Ambiguous, Counts, Health, Problem, UserHistory } from './answers.ts'
+import type { Ambiguous, Counts, Health, Problem, Provisioning, UserHistory } from './answers.ts'
 
 export interface AdminDeps {
   /** Whether a bearer token is one of those of today. */
   readonly isToken: (presented: string) => boolean
   readonly counts: () => Promise<Counts>
   readonly histories: (name: string) => Promise<UserHistory[]>
+  /** Plans, and how far the runs are. */
+  readonly provisioning: () => Promise<Provisioning>
   /** Whether a query and a check succeed in time, and no shutdown has begun. */
   readonly ready: () => Promise<boolean>
   /** The description of both listeners, as JSON. */
@@ -23,6 +25,7 @@ export function createAdminApp({
   isToken,
   counts,
   histories,
+  provisioning,
   ready,
   document,
   log,
@@ -60,6 +63,7 @@ export function createAdminApp({
     }
     return answer(context, 200, user)
   })
+  app.get('/provisioning', async (context) => answer(context, 200, await provisioning()))
   app.get('/metrics', async (context) =>
     context.text(await metrics.registry.metrics(), 200, { 'content-type': metrics.registry.contentType }),
   )
@@ -76,13 +80,16 @@ export function createAdminApp({
 
 /** The first segment, if it is one of ours: the rest of a path may hold a login. */
 function routeOf(context: Context): string {
-  return /^\/(counts|users|metrics|healthz|readyz|openapi\.json)\b/.exec(context.req.path)?.[0] ?? '/*'
+  return (
+    /^\/(counts|users|provisioning|metrics|healthz|readyz|openapi\.json)\b/.exec(context.req.path)?.[0] ??
+    '/*'
+  )
 }
 
 function answer(
   context: Context,
   status: 200 | 401 | 404 | 409 | 503,
-  body: Health | Counts | UserHistory | Ambiguous | Problem,
+  body: Health | Counts | UserHistory | Provisioning | Ambiguous | Problem,
 ): Response {
   context.header('cache-control', 'no-store')
   return context.json(body, status)

@@ -1,4 +1,5 @@
 import { type FileHandle, open } from 'node:fs/promises'
+import { sheetCell } from '../sheet.ts'
 import type { UnreadRow } from './analyze.ts'
 
 export interface RowsFile {
@@ -32,17 +33,5 @@ export async function openPrivate(path: string): Promise<FileHandle> {
 }
 
 function lineOf({ id, cohort, defect }: UnreadRow): string {
-  return `${[id, cohort, defect].map(cell).join(',')}\r\n`
-}
-
-/**
- * What a spreadsheet takes for a formula, in full-width characters too, and behind what it leaves out.
- * https://owasp.org/www-community/attacks/CSV_Injection
- */
-const FORMULA = /^(?:[\t\r\n]|[\s"'\ufeff]*[=+\-@＝＋－＠])/
-
-/** In quotes, so that no other separator counts; what a spreadsheet would take for a formula begins with an apostrophe. */
-export function cell(text: string): string {
-  const safe = FORMULA.test(text) ? `'${text}` : text
-  return `"${safe.replaceAll('"', '""')}"`
+  return `${[id, cohort, defect].map(sheetCell).join(',')}\r\n`
 }

@@ -1,36 +1,47 @@
-import { stat } from 'node:fs/promises'
-import { extname, resolve } from 'node:path'
 import { readDatabaseUrl, readHashSettings } from '../config.ts'
 import { openLoad } from '../db/copy.ts'
 import { rowEncoder } from '../db/encode.ts'
+import type { Filing } from '../db/filing.ts'
 import { hasHardened } from '../db/harden.ts'
+import { beginHistory, type LoadHistory } from '../db/loads.ts'
 import { StepError } from '../db/step.ts'
-import { errorCode } from '../errors.ts'
 import { hashContextOf } from '../hash-context.ts'
 import { classify as classifyWith } from '../hashes/classify.ts'
-import { encodeFile } from '../load/batches.ts'
-import { FieldsError } from '../load/columns.ts'
-import { NotLinesError } from '../load/lines.ts'
-import { type LoadDeps, type LoadRequest, type LoadSummary, loadFile, StoppedError } from '../load/load.ts'
-import { sentenceOf } from '../load/refusals.ts'
-import { type Command, type ExitCode, type Io, UsageError } from './command.ts'
+import type { HashContext } from '../hashes/context.ts'
+import { type EncodeJob, encodeFile } from '../load/batches.ts'
+import {
+  inChunks,
+  type LoadDeps,
+  type Loaded,
+  type LoadRequest,
+  loadAll,
+  StoppedError,
+} from '../load/load.ts'
+import type { Seal } from '../load/refusals.ts'
+import type { SourceRows } from '../load/source-row.ts'
+import type { Command, Io } from './command.ts'
 import { keyedContext } from './harden.ts'
+import { expireRefused } from './load-expiry.ts'
 import { encodeHardened } from './load-hardened.ts'
+import { type LoadWish, type QueryWish, readWish } from './load-request.ts'
+import { sealOf } from './load-sealing.ts'
+import { openFormat, openQuery, originOf, settledFormat, withWatermark } from './load-source.ts'
+import { addLoaded } from './load-sum.ts'
 import { encodeOnThread, hasThread } from './load-thread.ts'
-import { readOptions } from './options.ts'
+import { explainLoad, progressLine, tellLoad } from './load-told.ts'
 import { requireSealed } from './sealed.ts'
 
 export const load: Command = {
   name: 'load',
   synopsis: 'FILE [OPTIONS]',
-  summary: 'bring a CSV or JSON Lines file into legacy.users; safe to run again',
+  summary: 'bring users from a file or a query into legacy.users; safe to run again',
   help: `A row replaces what the copy says of its id, and an id that is not in the file is left alone. Columns: id, login,
 password_hash (these must be there), email, hash_scheme, salt, status (active, disabled, locked), cohort, profile (a
 JSON object), updated_at, deleted (true, false or the moment of it). Everything is loaded or, when something fails,
 nothing. Refused rows are named by line and rule, and left out; they go into a file of their own, to be corrected and
 loaded again. Users who were erased stay away, and to users whose hash was purged no hash comes back.
 
---format csv|jsonl      default: by the file's extension (.csv, .jsonl, .ndjson)
+--format NAME           csv, jsonl, or another that docs/load.md lists; default: by the file's extension or beginning
 --map SOURCE=COLUMN     the file's SOURCE is COLUMN, or profile.NAME to collect it into the profile; repeatable
 --drop NAME[,NAME...]   fields of the file that are not wanted; repeatable
 --cohort NAME           cohort of rows that name none (default: default)
@@ -39,178 +50,194 @@ loaded again. Users who were erased stay away, and to users whose hash was purge
                         reasons go beside it, into users.refused.txt. They stand there as they were, to be loaded
                         again: not for spreadsheets, which take some cells for formulas. A row of an erased user is
                         named by its line there, and written nowhere
+--refused-key age1...   encrypt refused rows to a public key of age, into FILE.age; repeatable
+--refused-to FILE       likewise, to every key of a file
+--refused-days N        the files of refused rows are deleted after N days, by the next load or \`carryover loads --expire\`
+
+--source NAME           remember that these users come from NAME: a row whose user was filed under another id finds it again
+--key KEY               the row is about the user who has its KEY: id (default), login, email or profile.NAME. Of several
+                        users with it, or several rows, the row is refused; of none it is added under its own id
+--update-only           change what a row has a value for, and add nobody. Also when a file or a query with --source or
+                        --key has no password_hash; its profile is merged into the one that is there
+--whole                 with --source: the file has all users of it. Who came from there alone and is not in it is deleted
+--allow-deletions N     percent of the source's users that may go so (default: 10)
+
+--from DATABASE         postgresql or mysql: read a query there in place of FILE, in a transaction that cannot write. The
+                        connection string is SOURCE_DATABASE_URL or SOURCE_DATABASE_URL_FILE. Needs --source
+--query-file FILE       a SELECT whose columns are those of a file
+--watermark COLUMN      a column of the query that grows with every change: read what is at or after its greatest value
+                        of the last load that was committed
+--full                  read everything all the same
+--commit-every N        make a transaction of every N rows, so that an end in the middle costs one of them alone
+--chunk N               rows that are fetched at a time (default: 5000)
+--bytes hex|base64|utf8 how columns of bytes become text (default: hex)
+
 --harden                put Argon2id and a key from outside the database around weak hashes, as \`carryover harden\` does,
                         before they are stored
 --unharden              store the hashes of the file as they are, although the copy has hardened ones
 --json                  one JSON object on standard output`,
   run: async (args, io) => {
-    const { values, positionals } = readOptions(args, options, ['FILE'])
+    const wish = await readWish(args)
     requireSealed(io)
-    const request = await requestOf(positionals[0] ?? '', values)
     const url = readDatabaseUrl(io.env)
-    if (values.harden && values.unharden) throw new UsageError('--harden does not go with --unharden')
-    const context = values.harden ? keyedContext(io.env) : hashContextOf(readHashSettings(io.env))
-    const classify: LoadDeps['classify'] = (stored) => classifyWith(stored, context)
+    const context = wish.harden ? keyedContext(io.env) : hashContextOf(readHashSettings(io.env))
+    const seal = await sealOf(wish.recipients, wish.recipientsFile)
     const progress = progressLine(io)
     const started = performance.now()
+    const run: Run = { url, wish, context, seal, progress: progress.at, io, history: undefined, committed: 0 }
     try {
-      const summary = await loadFile(request, {
-        openLoad: async () => {
-          if (!values.harden && !values.unharden && (await hasHardened(url))) throw new StepError(UNDECIDED)
-          return openLoad(url)
-        },
-        encode: values.harden
-          ? (job) => encodeHardened(job, context, io.stop)
-          : hasThread
-            ? (job) => encodeOnThread(job, context)
-            : (job) => encodeFile(job, { classify, encoder: rowEncoder }),
-        classify,
-        progress: progress.at,
-        stop: io.stop,
-      })
+      const { summary } = await bringAll(run)
       progress.clear()
-      return tell(summary, (performance.now() - started) / 1_000, values.json === true, io)
+      return tellLoad(summary, (performance.now() - started) / 1_000, wish.json, io)
     } catch (error) {
       progress.clear()
-      return explain(error, io)
+      await run.history?.end(error instanceof StoppedError ? 'stopped' : 'failed').catch(() => {})
+      return explainLoad(error, run.committed, io)
+    } finally {
+      await run.history?.close()
     }
   },
 }
 
-const options = {
-  format: { type: 'string' },
-  map: { type: 'string', multiple: true },
-  drop: { type: 'string', multiple: true },
-  cohort: { type: 'string' },
-  delimiter: { type: 'string' },
-  refused: { type: 'string' },
-  harden: { type: 'boolean' },
-  unharden: { type: 'boolean' },
-  json: { type: 'boolean' },
-} as const
-
 const UNDECIDED =
   'the copy has hardened hashes, and rows of the file would replace them: say --harden to harden those too, or --unharden'
 
-interface Values {
-  readonly format?: string | undefined
-  readonly map?: readonly string[] | undefined
-  readonly drop?: readonly string[] | undefined
-  readonly cohort?: string | undefined
-  readonly delimiter?: string | undefined
-  readonly refused?: string | undefined
+/** One call of the command. */
+interface Run {
+  readonly url: string
+  readonly wish: LoadWish
+  readonly context: HashContext
+  readonly seal: Seal | undefined
+  readonly progress: LoadDeps['progress']
+  readonly io: Io
+  /** From when it is known that there is something to load. */
+  history: LoadHistory | undefined
+  /** Rows of parts that are committed. */
+  committed: number
 }
 
-async function requestOf(path: string, values: Values): Promise<LoadRequest> {
-  const isFile = await stat(path).then(
-    (found) => found.isFile(),
-    () => false,
-  )
-  if (!isFile) throw new UsageError('FILE is not a file that can be read')
-  const extension = extname(path)
-  const base = path.slice(0, path.length - extension.length)
-  const refusedPath = values.refused ?? `${base}.refused${extension}`
-  const ending = extname(refusedPath)
-  const reasonsPath = `${refusedPath.slice(0, refusedPath.length - ending.length)}${ending === '.txt' ? '.reasons.txt' : '.txt'}`
-  if ([refusedPath, reasonsPath].some((other) => resolve(other) === resolve(path)))
-    throw new UsageError('--refused must name another file than FILE')
-  const cohort = values.cohort?.trim() ?? 'default'
-  if (cohort === '' || Buffer.byteLength(cohort) > 128 || cohort.includes('\0'))
-    throw new UsageError('--cohort takes a name of at most 128 bytes')
-  return {
-    path,
-    format: formatOf(values.format, extension),
-    delimiter: delimiterOf(values.delimiter),
-    cohort,
-    refusedPath,
-    reasonsPath,
-    map: values.map ?? [],
-    drop: (values.drop ?? []).flatMap((names) => names.split(',')).filter((name) => name !== ''),
+async function bringAll(run: Run): Promise<Loaded> {
+  const { input, file } = run.wish
+  const { refusedPath, reasonsPath } = run.wish
+  if (input.kind === 'query') return bringQuery(run, input)
+  const format = await settledFormat(input, file.path)
+  const request = { ...file, filing: filingOf(run), refusedPath, reasonsPath }
+  if (typeof format === 'string')
+    return loadAll(request, depsOf(run, { format, origin: originOf(input, file.path, run.io) }))
+  const source = await openFormat(format, file.path)
+  try {
+    return await loadAll(
+      { ...request, source: source.rows },
+      depsOf(run, { format: format.name, origin: originOf(input, file.path, run.io) }),
+    )
+  } finally {
+    await source.close()
   }
 }
 
-function formatOf(given: string | undefined, extension: string): LoadRequest['format'] {
-  if (given === 'csv' || given === 'jsonl') return given
-  if (given !== undefined) throw new UsageError('--format is csv or jsonl')
-  const ending = extension.toLowerCase()
-  if (ending === '.csv') return 'csv'
-  if (ending === '.jsonl' || ending === '.ndjson') return 'jsonl'
-  throw new UsageError('the extension of FILE is neither .csv nor .jsonl nor .ndjson: say --format')
-}
-
-function delimiterOf(given = ','): string {
-  const delimiter = given === '\\t' ? '\t' : given
-  if (delimiter.length !== 1 || /["\r\n\0\ufeff]/.test(delimiter))
-    throw new UsageError('--delimiter takes one character, which is neither a quote nor a line break')
-  return delimiter
-}
-
-function explain(error: unknown, io: Io): ExitCode {
-  if (error instanceof FieldsError) throw new UsageError(error.message)
-  if (error instanceof StoppedError) io.err('carryover load: stopped; nothing was changed\n')
-  else if (error instanceof StepError || error instanceof NotLinesError)
-    io.err(`carryover load: ${error.message}; nothing was changed\n`)
-  else io.err(`carryover load: failed (${errorCode(error)}); nothing was changed\n`)
-  return 1
-}
-
-function tell(summary: LoadSummary, seconds: number, json: boolean, io: Io): ExitCode {
-  const { firstRefused, ...numbers } = summary
-  for (const refusal of firstRefused) io.err(`${sentenceOf(refusal)}\n`)
-  if (summary.refused > firstRefused.length)
-    io.err(`and ${summary.refused - firstRefused.length} more: see ${summary.reasonsPath}\n`)
-  if (json) io.out(`${JSON.stringify({ ...numbers, seconds: Number(seconds.toFixed(3)) })}\n`)
-  else io.out(inWords(summary, seconds))
-  return summary.refused > 0 ? 1 : 0
-}
-
-function inWords(summary: LoadSummary, seconds: number): string {
-  const {
-    rows,
-    added,
-    changed,
-    unchanged,
-    deleted,
-    refused,
-    refusedByRule,
-    unusable,
-    refusedPath,
-    keptPurged,
-  } = summary
-  const each = (numbers: Readonly<Record<string, number>>) =>
-    Object.entries(numbers).map(([name, count]) => `  ${name}  ${count}\n`)
-  const defects = Object.values(unusable).reduce((sum, count) => sum + count, 0)
-  return [
-    `${rows} rows in ${seconds.toFixed(1)} s: ${added} added, ${changed} changed, ${unchanged} unchanged, ${deleted} deleted, ${refused} refused\n`,
-    ...(defects > 0
-      ? [`${defects} of those added or changed have a hash that cannot be checked:\n`, ...each(unusable)]
-      : []),
-    ...(keptPurged > 0 ? [`kept purged: ${keptPurged}, whose hash was removed and stays removed\n`] : []),
-    ...(refused > 0
-      ? [
-          refusedPath === null ? 'refused:\n' : `refused, and written to ${refusedPath}:\n`,
-          ...each(refusedByRule),
-        ]
-      : []),
-  ].join('')
-}
-
-/** A line that is written over, on a terminal; nothing elsewhere. */
-function progressLine(io: Io) {
-  const started = performance.now()
-  let shownAt = started
-  let shown = false
-  return {
-    at: ({ rows, bytes, ofBytes }: { rows: number; bytes: number; ofBytes: number }) => {
-      const now = performance.now()
-      if (!io.terminal || now - shownAt < 200) return
-      shownAt = now
-      shown = true
-      const rate = Math.round(rows / ((now - started) / 1_000))
-      io.err(`\r\x1b[K${rows} rows, ${rate} a second, ${Math.floor((100 * bytes) / Math.max(1, ofBytes))} %`)
-    },
-    clear: () => {
-      if (shown) io.err('\r\x1b[K')
-    },
+async function bringQuery(run: Run, input: QueryWish): Promise<Loaded> {
+  const { file, refusedPath, reasonsPath } = run.wish
+  const named = { format: input.database, origin: originOf(input, '', run.io) }
+  // Before the source is asked: how far it was read stands there.
+  const history = await begin(run, named)
+  const fields = withWatermark(file, input.watermark)
+  const opened = await openQuery(input, fields, history.watermark, run.io)
+  const request = { ...fields, filing: filingOf(run), refusedPath, reasonsPath }
+  try {
+    const deps = depsOf(run, named, () => opened.rows.watermark?.() ?? null)
+    return input.commitEvery === null
+      ? await loadAll({ ...request, source: opened.rows }, deps)
+      : await bringParts(run, request, opened.rows, input.commitEvery, deps)
+  } finally {
+    await opened.close()
   }
+}
+
+/** Every part is a transaction with a watermark and files of its own. */
+async function bringParts(
+  run: Run,
+  request: LoadRequest,
+  source: SourceRows,
+  most: number,
+  deps: LoadDeps,
+): Promise<Loaded> {
+  const nextPart = inChunks(source, most)
+  let sum: Loaded | undefined
+  for (let part = 1; ; part++) {
+    const rows = await nextPart()
+    if (rows === null && sum !== undefined) break
+    const before = sum
+    const loaded = await loadAll(
+      {
+        ...request,
+        source: rows ?? { ...source, rows: nothing() },
+        refusedPath: numbered(request.refusedPath, part),
+        reasonsPath: numbered(request.reasonsPath, part),
+      },
+      {
+        ...deps,
+        progress: (at) => deps.progress({ ...at, rows: at.rows + run.committed }),
+        recordOf: (one) => recordOf(run, addLoaded(before, one), 'running', source.watermark?.() ?? null),
+      },
+    )
+    run.committed += loaded.summary.rows
+    sum = addLoaded(sum, loaded)
+  }
+  await run.history?.end('done')
+  return sum
+}
+
+async function* nothing(): AsyncGenerator<never> {}
+
+/** `users.refused.jsonl` -> `users.refused.0001.jsonl` */
+function numbered(path: string, part: number): string {
+  return path.replace(/(\.[^./]*)?$/, (ending) => `.${String(part).padStart(4, '0')}${ending}`)
+}
+
+function filingOf({ wish, history }: Run): Filing {
+  return { ...wish.filing, load: history?.id ?? null }
+}
+
+async function begin(run: Run, named: { format: string; origin: string }): Promise<LoadHistory> {
+  if (run.history === undefined) {
+    run.history = await beginHistory(run.url, { ...named, source: run.wish.filing.source })
+    await expireRefused(run.url)
+  }
+  return run.history
+}
+
+function depsOf(
+  run: Run,
+  named: { format: string; origin: string },
+  watermark: () => string | null = () => null,
+): LoadDeps {
+  const { url, wish, context, seal, io } = run
+  const classify: LoadDeps['classify'] = (stored) => classifyWith(stored, context)
+  const here = (job: EncodeJob) => encodeFile(job, { classify, encoder: rowEncoder })
+  return {
+    openLoad: async (filing) => {
+      const { id } = await begin(run, named)
+      if (!wish.harden && !wish.unharden && (await hasHardened(url))) throw new StepError(UNDECIDED)
+      return openLoad(url, filing && { ...filing, load: id })
+    },
+    encode: wish.harden
+      ? (job) => encodeHardened(job, context, io.stop)
+      : // A query's connection stays with this thread.
+        (job) => (hasThread && job.source === undefined ? encodeOnThread(job, context) : here(job)),
+    classify,
+    progress: run.progress,
+    stop: io.stop,
+    recordOf: (loaded) => recordOf(run, loaded, 'done', watermark()),
+    ...(seal && { seal }),
+  }
+}
+
+function recordOf(
+  { wish }: Run,
+  { summary, digest, refusedFiles }: Loaded,
+  state: 'running' | 'done',
+  watermark: string | null,
+) {
+  const { firstRefused: _, refusedPath: __, reasonsPath: ___, ...counts } = summary
+  return { state, counts, digest, refusedFiles, refusedDays: wish.refusedDays, watermark }
 }

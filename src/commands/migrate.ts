@@ -8,7 +8,7 @@ export const migrate: Command = {
   synopsis: '',
   summary: 'bring the database of DATABASE_URL to this version',
   help: `Makes the schema "carryover", the table legacy.users unless a table or view of that name exists, and the
-roles carryover_hooks, carryover_admin, carryover_purge and carryover_load. Safe to run again.`,
+roles carryover_hooks, carryover_admin, carryover_purge, carryover_load and carryover_provision. Safe to run again.`,
   run: async (args, io) => {
     readOptions(args, {})
     await migrateDatabase(readDatabaseUrl(io.env))

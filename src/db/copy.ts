@@ -3,7 +3,10 @@ import { dropIndexes } from './bulk-indexes.ts'
 import { connectOwner } from './client.ts'
 import type { EncodePlan, Lane, Piece, Tally } from './encode.ts'
 import { openFeed } from './feed.ts'
+import { type Missing, rememberSource, stageMissing } from './filed.ts'
+import { BY_ID, type Filing, mayRefuseAny } from './filing.ts'
 import { addCounts, LOAD_LOCK } from './ledger.ts'
+import { type LoadRecord, recordLoad } from './loads.ts'
 import { type LateRefusal, type Merged, mergeStaged, setAside, staging } from './merge.ts'
 import { StepError, step } from './step.ts'
 
@@ -16,7 +19,17 @@ export interface CopyLoad {
   send(pieces: readonly Piece[]): Promise<void>
   /** After the last row: those that only the database could refuse, in the order of their lines. */
   lateRefusals(tally: Tally): AsyncGenerator<LateRefusal>
-  commit(tally: Tally): Promise<Merged>
+  /**
+   * Of a whole source, after the late refusals: has those deleted who are not in it. Throws StepError when they are more than
+   * allowed.
+   * @param unreadRows how many rows were refused before their id could be looked up
+   */
+  findMissing(unreadRows: number): Promise<Missing>
+  /**
+   * @param watermark how far a query was read; null: nothing to remember
+   * @param recordOf what the history says of it
+   */
+  commit(tally: Tally, watermark?: string | null, recordOf?: (merged: Merged) => LoadRecord): Promise<Merged>
   /** Ends the connection, and with it whatever has not been committed. */
   close(): Promise<void>
 }
@@ -31,28 +44,33 @@ const TARGETS: Readonly<Record<Lane, string>> = {
 }
 
 /** Begins a load. Throws StepError if another one is under way, or if the copy is not ours to fill. */
-export async function openLoad(url: string): Promise<CopyLoad> {
+export async function openLoad(url: string, filing: Filing = BY_ID): Promise<CopyLoad> {
   const client = await step('connecting', () => connectOwner(url, 'carryover load'))
   try {
-    return await step('preparing the load', () => begin(client))
+    return await step('preparing the load', () => begin(client, filing))
   } catch (error) {
     await client.end().catch(() => {})
     throw error
   }
 }
 
-async function begin(client: pg.Client): Promise<CopyLoad> {
+async function begin(client: pg.Client, filing: Filing): Promise<CopyLoad> {
   await client.query(`begin; set local statement_timeout = 0; set local idle_in_transaction_session_timeout = 0;
     set local lock_timeout = '60s'; set local work_mem = '64MB'; set local maintenance_work_mem = '256MB'`)
   await claimCopy(client)
-  const fresh = await isFresh(client)
+  const fresh = !filing.staged && !mayRefuseAny(filing) && (await isFresh(client))
   await client.query(staging)
   const rebuild = fresh ? await dropAllIndexes(client) : undefined
   const now = await startOf(client)
   const feed = openFeed(client)
 
   return {
-    plan: { fresh, now },
+    plan: {
+      fresh,
+      now,
+      ...(mayRefuseAny(filing) && { keepRaw: true }),
+      ...(filing.updateOnly && { updateOnly: true }),
+    },
     deletedIds: () => deletedIds(client),
     send: (pieces) =>
       step('copying rows', async () => {
@@ -61,15 +79,25 @@ async function begin(client: pg.Client): Promise<CopyLoad> {
     lateRefusals: async function* ({ suspects }) {
       await step('copying rows', feed.finish)
       if (rebuild) await step('building the indexes', rebuild)
-      yield* setAside(client, { fresh, suspects })
+      yield* setAside(client, { fresh, suspects, filing })
     },
-    commit: async ({ direct, deltas, unusable }) => {
-      const merged = await mergeStaged(client, direct)
+    findMissing: async (unreadRows) => {
+      const { source, wholeWithin } = filing
+      if (source === null || wholeWithin === null) return { missing: 0, kept: false }
+      return step('looking for missing users', () => stageMissing(client, source, wholeWithin, unreadRows))
+    },
+    commit: async ({ direct, deltas, unusable }, watermark = null, recordOf) => {
+      const merged = await mergeStaged(client, direct, { fresh, load: filing.load })
+      const { source } = filing
+      if (source !== null)
+        await step('remembering the source', () => rememberSource(client, source, watermark))
       return step('committing', async () => {
-        await addCounts(client, [...deltas, ...merged.deltas])
+        const { deltas: moved, ...numbers } = merged
+        const done = { ...numbers, added: merged.added + direct, unusable: sumOf(unusable, merged.unusable) }
+        if (filing.load !== null && recordOf) await recordLoad(client, filing.load, recordOf(done))
+        await addCounts(client, [...deltas, ...moved])
         await client.query('commit')
-        const { deltas: _, ...numbers } = merged
-        return { ...numbers, added: merged.added + direct, unusable: sumOf(unusable, merged.unusable) }
+        return done
       })
     },
     close: () => client.end().catch(() => {}),

@@ -24,7 +24,7 @@ export interface CopyRow {
   defect: Defect | null
   /**
    * The row as it stands in the file, for every row whose id may have stood in the file before, or may belong to a
-   * user who was deleted earlier; null for every other row.
+   * user who was deleted earlier, or for every row where the plan says so; null for every other row.
    */
   raw: string | null
 }
@@ -35,6 +35,10 @@ export interface EncodePlan {
   readonly fresh: boolean
   /** Of rows that name no moment: microseconds since 2000-01-01T00:00:00Z. */
   readonly now: number
+  /** Any row may still be refused: each is kept as it stood. */
+  readonly keepRaw?: true
+  /** Rows change what they have a value for, and need neither login nor hash. */
+  readonly updateOnly?: true
 }
 
 /** The ways into the database. */

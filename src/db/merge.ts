@@ -1,26 +1,45 @@
 import type pg from 'pg'
+import { completeRows, dropErased, findUsers, present, setLate } from './filed.ts'
+import { type Filing, mayRefuseAny } from './filing.ts'
 import { addToLedger, type CountDelta, reclassifyLedger } from './ledger.ts'
+import { noteMigrated, notePurged, purgedRows } from './password-changes.ts'
 import { step } from './step.ts'
 
 /**
  * Rows on their way into the copy. `raw` stands where a row may turn out to be refused: see `CopyRow`. `suspect` says so to
- * the planner, whose statistics are samples of values and must be none of `raw`, which holds hashes.
+ * the planner, whose statistics are samples of values and must be none of `raw`, which holds hashes. `source_id`: the row's
+ * own id where it is filed under another; `known`: its source had it before; `kept`: it has no hash and leaves what is there;
+ * `unlisted`: so does whoever reads the copy later, for the ledger lacks the user.
  */
 export const staging = `create temp table load_staged (
     line bigint not null, id text not null, login text not null, email text, password_hash text, hash_scheme text,
     salt text, status text not null, cohort text not null, profile jsonb not null, updated_at timestamptz,
     deleted boolean not null, scheme text not null, defect text, raw text,
-    suspect boolean generated always as (raw is not null) stored, purged boolean not null default false
+    suspect boolean generated always as (raw is not null) stored, purged boolean not null default false,
+    source_id text, known boolean not null default false, kept boolean not null default false,
+    unlisted boolean not null default false
   ) on commit drop;
-  create temp table load_late (line bigint not null, rule text not null, id text not null, raw text) on commit drop`
+  create temp table load_late (line bigint not null, rule text not null, id text not null, raw text, field text, first bigint)
+  on commit drop`
 
 /** A row that was good in itself, and refused for what stood in the file or in the ledger before it. */
 export interface LateRefusal {
   readonly line: number
-  readonly rule: 'repeated-id' | 'deleted-earlier' | 'erased-earlier'
+  readonly rule:
+    | 'repeated-id'
+    | 'repeated-key'
+    | 'required'
+    | 'ambiguous-key'
+    | 'id-taken'
+    | 'unknown-user'
+    | 'deleted-earlier'
+    | 'erased-earlier'
   readonly id: string
   /** Null: the row is of somebody who was erased, and is written nowhere. */
   readonly raw: string | null
+  readonly field?: string | undefined
+  /** Of a repeated one, where that is known without reading the file again: the line that had it first. */
+  readonly first?: number | undefined
 }
 
 /** What a load did to the copy. */
@@ -30,6 +49,8 @@ export interface Merged {
   readonly deleted: number
   /** Rows of users whose hash was purged: it stayed away, and the other columns were taken over. */
   readonly keptPurged: number
+  /** Users whose password is another than when their migration was confirmed, or their hash was purged. */
+  readonly changedAfterMigration: number
   /** Of those added and changed: hashes that cannot be used, by defect. */
   readonly unusable: Readonly<Record<string, number>>
 }
@@ -40,52 +61,39 @@ const WORTH_ANALYZING = 1_000
 /** Takes out of the staging table what may not be merged. */
 export async function* setAside(
   client: pg.Client,
-  { fresh, suspects }: { fresh: boolean; suspects: number },
+  { fresh, suspects, filing }: { fresh: boolean; suspects: number; filing: Filing },
 ): AsyncGenerator<LateRefusal> {
-  const erased = await step('sorting the rows', async () => {
+  const some = await step('sorting the rows', async () => {
     await client.query('analyze pg_temp.load_staged (line, id, suspect)')
-    const gone = fresh ? 0 : await dropErased(client)
-    if (!fresh) await client.query(emptyPurged)
-    if (suspects === 0) return gone
-    for (const late of fresh ? [repeatedInCopy, repeated] : [repeated, deletedEarlier]) {
-      await client.query(late)
-      await client.query('delete from pg_temp.load_staged s using pg_temp.load_late l where s.line = l.line')
+    if (fresh) {
+      if (suspects > 0) await setLate(client, repeatedInCopy)
+      return suspects > 0
     }
-    return gone
+    if (filing.wholeWithin !== null) await client.query(present)
+    const erased = await dropErased(client, filing.source)
+    if (suspects > 0) await setLate(client, repeated)
+    if (mayRefuseAny(filing)) await findUsers(client, filing)
+    if (suspects > 0) await setLate(client, deletedEarlier)
+    if (filing.updateOnly) await completeRows(client)
+    await client.query(purgedRows)
+    await client.query(emptyPurged)
+    return suspects + erased > 0
   })
-  if (suspects + erased > 0) yield* lateRefusals(client)
+  if (some) yield* lateRefusals(client)
 }
-
-/** First of all, so that no second row of an erased user is told, and written down, as a repeated one. */
-async function dropErased(client: pg.Client): Promise<number> {
-  const { rows } = await client.query<{ some: boolean }>(
-    'select exists (select from carryover.erased) as some',
-  )
-  if (rows[0]?.some !== true) return 0
-  return (await client.query(erasedEarlier)).rowCount ?? 0
-}
-
-/**
- * Whom the file calls deleted is gone already, which is no mistake of the file's. The function is asked for thousands at once;
- * whoever loads need not have the key of its digests.
- */
-const erasedEarlier = `with erased as materialized (
-    select e.id from (select array_agg(s.id) as ids from pg_temp.load_staged s group by s.line / 10000) part
-    cross join lateral carryover.erased_among(part.ids) e (id)
-  ),
-  gone as (
-    delete from pg_temp.load_staged s using erased e where e.id = s.id
-    returning s.line, s.id, s.deleted
-  )
-  insert into pg_temp.load_late select line, 'erased-earlier', id, null from gone where not deleted`
 
 /** The copy is locked, so nobody is purged between here and the commit. */
 const emptyPurged = `update pg_temp.load_staged s set password_hash = null, salt = null, purged = true
   from carryover.users l where l.user_id = s.id and l.purged_at is not null and not s.deleted`
 
-const repeated = `insert into pg_temp.load_late
-  select s.line, 'repeated-id', s.id, s.raw from pg_temp.load_staged s
-  where s.suspect and exists (select from pg_temp.load_staged e where e.id = s.id and e.line < s.line)`
+const repeated = `insert into pg_temp.load_late (line, rule, id, raw, first)
+  select s.line, 'repeated-id', s.id, s.raw, f.first
+  from (
+    select id, min(line) as first from pg_temp.load_staged
+    where id in (select id from pg_temp.load_staged where suspect) group by id having count(*) > 1
+  ) f
+  join pg_temp.load_staged s on s.id = f.id and s.line > f.first
+  where s.suspect`
 
 /** The copy was empty: whoever is in it now came from this file. */
 const repeatedInCopy = `insert into pg_temp.load_late
@@ -97,16 +105,22 @@ const deletedEarlier = `insert into pg_temp.load_late
   from pg_temp.load_staged s join carryover.users l on l.user_id = s.id
   where s.suspect and not s.deleted and l.deleted_at is not null`
 
+/** As rows of a query have it. */
+interface LateRow extends Omit<LateRefusal, 'field' | 'first'> {
+  readonly field: string | null
+  readonly first: number | null
+}
+
 async function* lateRefusals(client: pg.Client): AsyncGenerator<LateRefusal> {
   await client.query(
-    'declare late no scroll cursor for select line::float8, rule, id, raw from pg_temp.load_late order by line',
+    `declare late no scroll cursor for
+    select line::float8, rule, id, raw, field, first::float8 from pg_temp.load_late order by line`,
   )
   for (;;) {
-    const { rows } = await step('reading refused rows', () =>
-      client.query<LateRefusal>('fetch 1000 from late'),
-    )
+    const { rows } = await step('reading refused rows', () => client.query<LateRow>('fetch 1000 from late'))
     if (rows.length === 0) break
-    yield* rows
+    for (const { field, first, ...late } of rows)
+      yield { ...late, field: field ?? undefined, first: first ?? undefined }
   }
   await client.query('close late')
 }
@@ -120,8 +134,10 @@ async function* lateRefusals(client: pg.Client): AsyncGenerator<LateRefusal> {
 export async function mergeStaged(
   client: pg.Client,
   direct: number,
+  { fresh, load }: { fresh: boolean; load: number | null },
 ): Promise<Merged & { readonly deltas: readonly CountDelta[] }> {
   const merged = await step('comparing rows', () => compare(client))
+  const ofMigrated = merged.changed > 0 ? await step('comparing hashes', () => noteMigrated(client, load)) : 0
   await step('changing the copy', async () => {
     if (merged.changed > 0) await client.query(change)
     if (merged.added > 0) await client.query(add)
@@ -137,12 +153,13 @@ export async function mergeStaged(
     })
   }
   const moved = await step('reclassifying the ledger', () => reclassifyLedger(client, classified))
-  return { ...merged, deltas: [...added, ...moved] }
+  const ofPurged = fresh ? 0 : await step('comparing hashes', () => notePurged(client, load))
+  return { ...merged, changedAfterMigration: ofMigrated + ofPurged, deltas: [...added, ...moved] }
 }
 
-const classified = `(select id, cohort, scheme, defect is null and not deleted as usable, deleted from pg_temp.load_staged)`
+const classified = `(select id, cohort, scheme, defect is null and not deleted as usable, deleted from pg_temp.load_staged where not unlisted)`
 
-async function compare(client: pg.Client): Promise<Merged> {
+async function compare(client: pg.Client): Promise<Omit<Merged, 'changedAfterMigration'>> {
   await client.query(fates)
   await client.query('analyze pg_temp.load_fates')
   const { rows } = await client.query<{ fate: string; defect: string | null; rows: number }>(
@@ -168,7 +185,7 @@ async function compare(client: pg.Client): Promise<Merged> {
 
 /** What becomes of each staged row that is not in the copy as it should be. */
 const fates = `create temp table load_fates on commit drop as
-  select s.id, case when not s.purged then s.defect end as defect,
+  select s.id, case when not s.purged and not s.kept then s.defect end as defect,
     case when s.deleted then 'deleted' when u.id is null then 'added' else 'changed' end as fate
   from pg_temp.load_staged s left join legacy.users u on u.id = s.id
   where case

@@ -76,6 +76,6 @@ function userIn(row: FoundRow): LegacyUser | null {
 }
 
 /** A view may bring any word; only the one that means active lets anybody in. */
-function statusIn(status: string | null): UserStatus {
+export function statusIn(status: string | null): UserStatus {
   return status === 'active' || status === 'locked' ? status : 'disabled'
 }

@@ -20,6 +20,7 @@ const REMAINS = [
   'outcomes without id: time, provider, verdict',
   'keyed digests of names in outcomes of times when no user of the copy answered to them',
   'write-ahead log and backups of the database, for as long as these are kept',
+  'what identity providers have of the user, until it is erased there',
   'log lines of the service that carry the id, for as long as these are kept',
 ]
 

@@ -1,9 +1,11 @@
 import { timingSafeEqual } from 'node:crypto'
+import type { PortableHash } from '../portable-hash.ts'
 import { argon2Digest } from './argon2-library.ts'
 import { affordable, type Bounds, ceilings, ceilingWords, isWithin } from './ceilings.ts'
 import { bytesOfBase64, unpadded } from './encodings.ts'
 import type { Family, ReadHash } from './format.ts'
 import { HashError } from './format.ts'
+import { portably } from './portable-form.ts'
 
 /** The algorithm needs eight blocks a lane. */
 const MIN_KIBIBYTES_PER_LANE = 8
@@ -57,8 +59,17 @@ function read(encoded: string): ReadHash {
     native: 'argon2',
     nulIsData: true,
     decoy: { encoded: decoyLike(found), scheme: null, salt: null, login: '', id: '' },
-    matches: async (password) => timingSafeEqual(await digestOf(password, found), found.digest),
+    ...portably(
+      { matches: async (password) => timingSafeEqual(await digestOf(password, found), found.digest) },
+      () => portableArgon2(found),
+    ),
   }
+}
+
+/** Others read the version of 2015 alone, and have no associated data. */
+function portableArgon2({ type, version, kibibytes, passes, lanes, data, salt, digest }: Found) {
+  if (version !== 19 || data.length > 0) return null
+  return { kind: 'argon2', type, memory: kibibytes, passes, lanes, salt, digest } satisfies PortableHash
 }
 
 interface Cost {

@@ -1,4 +1,5 @@
 import { MOST_LANES } from '../lanes/eks-lanes.ts'
+import type { PortableHash } from '../portable-hash.ts'
 import type { BcryptJob } from './bcrypt-work.ts'
 import { bcrypt64OfBytes, bytesOfBcrypt64 } from './bcrypt64.ts'
 import { affordable, ceilings, ceilingWords } from './ceilings.ts'
@@ -6,6 +7,7 @@ import type { Family, ReadHash } from './format.ts'
 import { HashError } from './format.ts'
 import type { Lane } from './lanes.ts'
 import { bcryptDigests, runLanes } from './lanes.ts'
+import { portably } from './portable-form.ts'
 
 /** One round of a check that is alone on one core of an ordinary server: cost 10 takes about 50 ms. */
 const MILLIS_PER_ROUND = 0.05
@@ -43,8 +45,21 @@ function read(encoded: string): ReadHash {
     millis,
     decoy,
     lane: { kind, most: MOST_LANES, job },
-    matches: (password) => runLanes([job(password)])[0] === true,
+    ...portably({ matches: (password) => runLanes([job(password)])[0] === true }, () =>
+      portableBcrypt(encoded, cost),
+    ),
   }
+}
+
+/**
+ * Everybody's bcrypt reads 72 bytes of a password and no more, so a longer one is cut alike on both sides. Where some treat
+ * `$2a$` in their own way it is about bytes 0xFF, which UTF-8 has none of. Bare `$2$` and `$2x$` stand for faults that others
+ * do not repeat.
+ */
+function portableBcrypt(encoded: string, cost: number): PortableHash | null {
+  const [, revision, , salt = '', digest = ''] = WHOLE.exec(encoded) ?? []
+  const known = (['2a', '2b', '2y'] as const).find((one) => one === `2${revision}`)
+  return known === undefined ? null : { kind: 'bcrypt', revision: known, cost, salt, digest }
 }
 
 /** What crypt() answers for this password with the salt and the cost of a stored hash. Throws HashError. */

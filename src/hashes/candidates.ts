@@ -5,6 +5,7 @@ import type { Candidates, HashContext } from './context.ts'
 import type { ReadHash } from './format.ts'
 import { HashError } from './format.ts'
 import { matchesPassword } from './password-forms.ts'
+import { portablyAs } from './portable-form.ts'
 
 /** What a hash of several candidate schemes is recorded as. */
 export const CANDIDATES = 'candidates'
@@ -33,6 +34,7 @@ export function readCandidates(
   const hashes = schemes.flatMap((scheme) => readOrNothing({ ...stored, scheme }, read))
   if (hashes.length === 0)
     throw new HashError('ambiguous', 'no candidate scheme of the cohort can read this digest')
+  const [only, ...others] = hashes
   const millis = hashes.reduce((sum, hash) => sum + hash.millis, 0)
   affordable(millis, ceilings.check.millis, 'the milliseconds of the candidates of a cohort')
   // One after the other, so never more than the greatest.
@@ -55,6 +57,8 @@ export function readCandidates(
     matches,
     // A NUL is data here only if it is for all of them.
     ...(hashes.every((hash) => hash.nulIsData) && digestOfAny(hashes, matches)),
+    // Of several nobody knows which it is.
+    ...(only !== undefined && others.length === 0 && portablyAs(only, matches)),
   }
 }
 

@@ -2,6 +2,7 @@ import { ceilingWords } from './ceilings.ts'
 import { bytesOfBigEndianCrypt64, crypt64 } from './crypt64.ts'
 import { digest, digestFormat, hex, zeroFilled } from './digest-format.ts'
 import { keyBytes } from './key-derivation.ts'
+import { portableDigest } from './portable-form.ts'
 
 const PIX_BYTES = 16
 const ASA_BYTES = 32
@@ -64,10 +65,14 @@ export const ciscoType4 = digestFormat({
   example: `${'L'.repeat(42)}.`,
   shape: /^(?:\$4\$)?[./0-9A-Za-z]{43}$/,
   byNameOnly: true,
-  parts: (encoded) => ({
-    expected: keyBytes(bytesOfBigEndianCrypt64(encoded.slice(-43)), 32),
-    digestOf: (password) => digest('sha256', password),
-  }),
+  parts: (encoded) => {
+    const expected = keyBytes(bytesOfBigEndianCrypt64(encoded.slice(-43)), 32)
+    return {
+      expected,
+      digestOf: (password) => digest('sha256', password),
+      portable: () => portableDigest('sha256', expected, 'suffix', Buffer.alloc(0)),
+    }
+  },
 })
 
 const TYPE7_KEY = Buffer.from('dsfd;kfoA,.iyewrkldJKDHSUBsgvca69834ncxv9873254k;fg87')

@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto'
 import type { StoredHash } from '../domain.ts'
+import type { PortableHash } from '../portable-hash.ts'
 import { compared } from './compared.ts'
 import { bytesOfBase64, bytesOfHex } from './encodings.ts'
 import type { Family } from './format.ts'
 import { malformed } from './key-derivation.ts'
+import { portably } from './portable-form.ts'
 
 /** A digest or two of a password of 4 KiB. */
 const MILLIS = 0.1
@@ -19,6 +21,8 @@ export interface Digest extends Omit<Family, 'read'> {
   ): {
     readonly expected: Buffer
     digestOf(password: Uint8Array): Buffer | null
+    /** What it is made of; absent: of nothing portable. */
+    portable?(): PortableHash | null
   }
 }
 
@@ -30,12 +34,12 @@ export function digestFormat({ parts, millis = MILLIS, ...format }: Digest): Fam
       if (stored.login.length > MAX_LOGIN_CHARACTERS) {
         throw malformed(`the login has at most ${MAX_LOGIN_CHARACTERS} characters`)
       }
-      const { expected, digestOf } = parts(encoded, stored)
+      const { expected, digestOf, portable } = parts(encoded, stored)
       return {
         scheme: format.name,
         millis,
         decoy: { encoded: format.example, scheme: format.name, salt: null, login: 'carryover', id: '' },
-        ...compared(expected, digestOf),
+        ...portably(compared(expected, digestOf), () => portable?.() ?? null),
       }
     },
   }

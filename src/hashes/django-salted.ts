@@ -5,6 +5,7 @@ import { comparedAny } from './compared.ts'
 import { bytesOfHex } from './encodings.ts'
 import type { Family, ReadHash } from './format.ts'
 import { decoyKey, decoySalt, keyBytes, malformed, saltBytes, storedAs } from './key-derivation.ts'
+import { portableDigest, portably } from './portable-form.ts'
 
 /** A digest of a password of 4 KiB, twice. */
 const MILLIS = 0.05
@@ -41,7 +42,10 @@ function read(encoded: string, { scheme }: StoredHash): ReadHash {
     millis: MILLIS,
     decoy: storedAs(`${written}$${decoySalt(key.length)}$${decoyKey(expected.length).toString('hex')}`),
     nulIsData: true,
-    ...comparedAny(expected, ways.length, (password) => ways.map((digestOf) => digestOf(password))),
+    ...portably(
+      comparedAny(expected, ways.length, (password) => ways.map((digestOf) => digestOf(password))),
+      () => (ways.length === 1 ? portableDigest(written, expected, 'prefix', key) : null),
+    ),
   }
 }
 

@@ -8,6 +8,7 @@ import { bytesOfBase64, bytesOfHex } from './encodings.ts'
 import type { Family } from './format.ts'
 import { HashError } from './format.ts'
 import { boundedBytes, derivationDigests, keyBytes, malformed } from './key-derivation.ts'
+import { portableDigest, portably } from './portable-form.ts'
 import { scramHash } from './scram.ts'
 
 /** 4096 bytes of password through MD4 or MD5 in TypeScript. */
@@ -88,7 +89,10 @@ export const digestMd5: Family = {
       scheme: 'digest-md5',
       millis: 0.02,
       decoy: selfContained(digestMd5.example),
-      ...compared(digest, (password) => hash('md5', Buffer.concat([before, password]), 'buffer')),
+      ...portably(
+        compared(digest, (password) => hash('md5', Buffer.concat([before, password]), 'buffer')),
+        () => portableDigest('md5', digest, 'prefix', before),
+      ),
     }
   },
 }

@@ -1,4 +1,5 @@
 import { createCipheriv } from 'node:crypto'
+import type { PortableHash } from '../portable-hash.ts'
 import { ceilingWords } from './ceilings.ts'
 import { bytesOfPaddedBase64 } from './encodings.ts'
 import type { Family, ReadHash } from './format.ts'
@@ -63,7 +64,27 @@ function read(encoded: string): ReadHash {
     written: (_, otherKey) =>
       written(log2, width, lanes, Buffer.alloc(own.length, 'carryover'), otherKey, separator, signer),
     finished: (derived) => enciphered(signerKey, derived),
+    portable: () =>
+      portableFirebase({
+        memoryCost: exponent,
+        rounds: cost.width,
+        lanes: cost.lanes,
+        salt: own,
+        saltSeparator: suffix,
+        signerKey,
+        digest: key,
+      }),
   })
+}
+
+type Portable = Extract<PortableHash, { kind: 'firebase-scrypt' }>
+
+/** Firebase itself has one lane, and so has everybody who takes its hashes. */
+export function portableFirebase({
+  lanes,
+  ...parts
+}: Omit<Portable, 'kind'> & { readonly lanes: number }): PortableHash | null {
+  return lanes === 1 ? { kind: 'firebase-scrypt', ...parts } : null
 }
 
 /** What is stored: the signer key under the derived key. */

@@ -2,7 +2,7 @@ import type { StoredHash } from '../domain.ts'
 import { ceilingWords } from './ceilings.ts'
 import type { HashContext } from './context.ts'
 import { bytesOfPaddedBase64 } from './encodings.ts'
-import { DERIVED_BYTES, enciphered, SIGNER_BYTES } from './firebase-scrypt-kratos.ts'
+import { DERIVED_BYTES, enciphered, portableFirebase, SIGNER_BYTES } from './firebase-scrypt-kratos.ts'
 import type { Family, ReadHash } from './format.ts'
 import { HashError } from './format.ts'
 import { boundedBytes, derivedKeyHash, saltBytes, scrypt } from './key-derivation.ts'
@@ -39,14 +39,27 @@ function read(encoded: string, stored: StoredHash, { secrets }: HashContext): Re
   const [, digest = '', inline] = WHOLE.exec(encoded) ?? []
   const salt = inline ?? stored.salt
   if (!salt) throw new HashError('bad-salt', 'a Firebase hash needs the salt of the row')
+  const own = saltOf(salt)
+  // A key cut short would match by what is left of it.
+  const key = boundedBytes(bytesOf(digest), 'the hash', { least: signerKey.length, most: signerKey.length })
   return derivedKeyHash({
     scheme: firebaseScrypt.name,
     derivation,
-    salt: Buffer.concat([saltOf(salt), separator]),
-    // A key cut short would match by what is left of it.
-    key: boundedBytes(bytesOf(digest), 'the hash', { least: signerKey.length, most: signerKey.length }),
-    written: (_, key) => written(Buffer.from('carryover'), key),
+    salt: Buffer.concat([own, separator]),
+    key,
+    written: (_, otherKey) => written(Buffer.from('carryover'), otherKey),
     finished: (derived) => enciphered(signerKey, derived),
+    // With the signer key, which every hash of a project is of no use without.
+    portable: () =>
+      portableFirebase({
+        memoryCost,
+        rounds: width,
+        lanes: 1,
+        salt: own,
+        saltSeparator: separator,
+        signerKey,
+        digest: key,
+      }),
   })
 }
 

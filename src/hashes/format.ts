@@ -1,4 +1,5 @@
 import type { Defect, StoredHash } from '../domain.ts'
+import type { PortableHash } from '../portable-hash.ts'
 import type { HashContext } from './context.ts'
 import type { Lane } from './lanes.ts'
 
@@ -40,6 +41,8 @@ export interface ReadHash {
   readonly nulIsData?: boolean
   /** What the check compares, for `carryover harden`. Absent: the family does not tell. To be had by `digestIn`. */
   readonly digest?: PasswordDigest
+  /** The same hash as what it is made of. Absent: none of the portable ones means the same. To be had by `portableOf`. */
+  readonly portable?: PortableForm
   /** `password` is UTF-8, at most 4 KiB. To be called by `matchesPassword`, which knows what a NUL means. */
   matches(password: Uint8Array): boolean | Promise<boolean>
 }
@@ -56,6 +59,14 @@ export interface PasswordDigest {
   readonly written?: string
   /** The check that does so. One that was put in its place later may read the password in another way. */
   readonly comparedBy: ReadHash['matches']
+}
+
+/** A hash as what it is made of, worked out when somebody asks: a load reads millions of hashes. */
+export interface PortableForm {
+  /** Null where none of the portable ones means the same after all. */
+  made(): PortableHash | null
+  /** The check that comes to the same. One that was put in its place later may mean something else. */
+  readonly checkedBy: ReadHash['matches']
 }
 
 /** How stored hashes of one kind are told and read. */

@@ -5,6 +5,7 @@ import { selfContained } from './crypt64.ts'
 import { bytesOfHex, textOfUtf8 } from './encodings.ts'
 import type { Family } from './format.ts'
 import { HashError } from './format.ts'
+import { portableDigest, portably } from './portable-form.ts'
 
 const MILLIS = 0.02
 const MACOS_SALT_BYTES = 4
@@ -30,12 +31,14 @@ function macos(name: string, digest: 'sha1' | 'sha512', sources: string): Family
       if (all?.length !== digits / 2)
         throw new HashError('malformed', `hashes of ${name} have ${digits} hexadecimal digits`)
       const salt = all.subarray(0, MACOS_SALT_BYTES)
+      const expected = all.subarray(MACOS_SALT_BYTES)
       return {
         scheme: name,
         millis: MILLIS,
         decoy,
-        ...compared(all.subarray(MACOS_SALT_BYTES), (password) =>
-          hash(digest, Buffer.concat([salt, password]), 'buffer'),
+        ...portably(
+          compared(expected, (password) => hash(digest, Buffer.concat([salt, password]), 'buffer')),
+          () => portableDigest(digest, expected, 'prefix', salt),
         ),
       }
     },

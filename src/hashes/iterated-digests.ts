@@ -7,6 +7,7 @@ import { bytesOfBase64, bytesOfHex } from './encodings.ts'
 import type { Family } from './format.ts'
 import { HashError } from './format.ts'
 import { iterated } from './iterated.ts'
+import { portableDigest, portably } from './portable-form.ts'
 
 const DIGEST_BYTES = { sha1: 20, sha256: 32, sha384: 48, sha512: 64 } as const
 type Digest = keyof typeof DIGEST_BYTES
@@ -96,13 +97,15 @@ export const fshp: Family = {
     }
     const rounds = affordable(Number(digits), ceilings.fshp.rounds, 'the rounds of an FSHP hash')
     const salt = body.subarray(0, saltBytes)
+    const expected = body.subarray(saltBytes)
     return {
       scheme: 'fshp',
       millis: rounds * MILLIS_PER_ROUND[digest],
       decoy: selfContained(prefix + Buffer.alloc(body.length, 'Z').toString('base64')),
       nulIsData: true,
-      ...compared(body.subarray(saltBytes), (password) =>
-        iterated(digest, Buffer.concat([salt, password]), rounds),
+      ...portably(
+        compared(expected, (password) => iterated(digest, Buffer.concat([salt, password]), rounds)),
+        () => (rounds === 1 ? portableDigest(digest, expected, 'prefix', salt) : null),
       ),
     }
   },

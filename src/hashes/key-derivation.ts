@@ -1,9 +1,11 @@
 import { pbkdf2Sync, scryptSync } from 'node:crypto'
 import type { StoredHash } from '../domain.ts'
+import type { PortableHash } from '../portable-hash.ts'
 import { affordable, type Bounds, ceilings, isWithin } from './ceilings.ts'
 import { compared } from './compared.ts'
 import type { ReadHash } from './format.ts'
 import { HashError } from './format.ts'
+import { portablePbkdf2, portably } from './portable-form.ts'
 
 /** N * r * p units of scrypt on one core: N=16384, r=8, p=1 take about 50 ms. */
 const MILLIS_PER_SCRYPT_BLOCK = 0.0004
@@ -29,6 +31,8 @@ export interface Derivation {
   /** Its rounds, where it is PBKDF2. */
   readonly pbkdf2?: { readonly digest: DerivationDigest; readonly iterations: number }
   derive(password: Uint8Array, salt: Uint8Array): Buffer
+  /** What a key is that was derived so. Absent: nothing portable. */
+  portable?(salt: Buffer, derived: Buffer): PortableHash | null
 }
 
 export function isDerivationDigest(name: string | undefined): name is DerivationDigest {
@@ -52,6 +56,7 @@ export function pbkdf2(digest: DerivationDigest, iterations: number, length: num
     millis: affordable(estimate, ceilings.pbkdf2.millis, 'the milliseconds of PBKDF2'),
     pbkdf2: { digest, iterations },
     derive: (password, salt) => pbkdf2Sync(password, salt, iterations, length, digest),
+    portable: (salt, derived) => portablePbkdf2(digest, iterations, salt, derived),
   }
 }
 
@@ -78,6 +83,14 @@ export function scrypt({ cost, width, lanes }: ScryptCost, length: number): Deri
     millis,
     memory,
     derive: (password, salt) => scryptSync(password, salt, length, { N: cost, r: width, p: lanes, maxmem }),
+    portable: (salt, derived) => ({
+      kind: 'scrypt',
+      cost,
+      blockSize: width,
+      parallelism: lanes,
+      salt,
+      derived,
+    }),
   }
 }
 
@@ -132,6 +145,8 @@ export interface DerivedKeyHash {
   readonly prepared?: (password: Uint8Array) => Uint8Array
   /** What is stored in place of the derived key. */
   readonly finished?: (derived: Buffer) => Buffer
+  /** What it is made of, where something is done before or after the derivation and it is portable all the same. */
+  readonly portable?: () => PortableHash | null
   /** Said where it is not so: most origins are languages whose strings may hold a NUL. */
   readonly nulIsData?: false
 }
@@ -146,11 +161,18 @@ export function derivedKeyHash(hash: DerivedKeyHash): ReadHash {
     ...(derivation.memory !== undefined && { memory: derivation.memory }),
     decoy: storedAs(written(decoySalt(salt.length), decoyKey(key.length)), scheme),
     nulIsData,
-    ...compared(key, (password) => {
-      const derived = derivation.derive(prepared ? prepared(password) : password, salt)
-      return finished ? finished(derived) : derived
-    }),
+    ...portably(
+      compared(key, (password) => {
+        const derived = derivation.derive(prepared ? prepared(password) : password, salt)
+        return finished ? finished(derived) : derived
+      }),
+      () => (hash.portable ? hash.portable() : portableDerivation(hash)),
+    ),
   }
+}
+
+function portableDerivation({ derivation, salt, key, prepared, finished }: DerivedKeyHash) {
+  return prepared || finished ? null : (derivation.portable?.(salt, key) ?? null)
 }
 
 /** Letters and digits only, because some families take the salt as text. */
@@ -165,4 +187,14 @@ export function decoyKey(length: number): Buffer {
 
 export function storedAs(encoded: string, scheme: string | null = null, login = ''): StoredHash {
   return { encoded, scheme, salt: null, login, id: '' }
+}
+
+/** What a key is that was derived in one way; null where several may be meant. */
+export function portableOfOnly(
+  derivations: readonly Derivation[],
+  salt: Buffer,
+  derived: Buffer,
+): PortableHash | null {
+  const [only, ...others] = derivations
+  return others.length === 0 ? (only?.portable?.(salt, derived) ?? null) : null
 }

@@ -5,6 +5,7 @@ import { selfContained } from './crypt64.ts'
 import { bytesOfBase64, bytesOfHex } from './encodings.ts'
 import type { Family } from './format.ts'
 import { HashError } from './format.ts'
+import { portableDigest, portably } from './portable-form.ts'
 
 /** RFC 2307 wants a salt and no length; OpenLDAP writes 4 to 16 bytes, 389 Directory Server 8. */
 const SALT_BYTES = ceilings.digest.saltBytes
@@ -68,7 +69,10 @@ function unsalted({ algorithm, bytes, names }: Digest): Family {
         millis: MILLIS,
         decoy,
         nulIsData: true,
-        ...compared(digest, (password) => hash(algorithm, password, 'buffer')),
+        ...portably(
+          compared(digest, (password) => hash(algorithm, password, 'buffer')),
+          () => portableDigest(algorithm, digest, 'suffix', Buffer.alloc(0)),
+        ),
       }
     },
   }
@@ -103,7 +107,10 @@ function salted({ algorithm, bytes }: Digest): Family {
         millis: MILLIS,
         decoy,
         nulIsData: true,
-        ...compared(digest, (password) => hash(algorithm, Buffer.concat([password, salt]), 'buffer')),
+        ...portably(
+          compared(digest, (password) => hash(algorithm, Buffer.concat([password, salt]), 'buffer')),
+          () => portableDigest(algorithm, digest, 'suffix', salt),
+        ),
       }
     },
   }

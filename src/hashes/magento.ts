@@ -6,6 +6,7 @@ import { bytesOfHex } from './encodings.ts'
 import { equalBytes } from './equal-bytes.ts'
 import type { Family, ReadHash } from './format.ts'
 import { decoyKey, malformed, saltBytes, wholeNumber } from './key-derivation.ts'
+import { portableDigest, portably } from './portable-form.ts'
 
 const MD5_BYTES = 16
 const SHA256_BYTES = 32
@@ -25,6 +26,8 @@ interface Layer {
   readonly millis: number
   /** Bytes that Argon2 holds; 0: no Argon2. */
   readonly memory: number
+  /** The digest of salt and message, where it is one; empty for Argon2, whose salt is made to fit. */
+  readonly digest: string
   digestOf(message: Uint8Array): Buffer | Promise<Buffer>
 }
 
@@ -68,7 +71,10 @@ function read(encoded: string, stored: StoredHash): ReadHash {
     },
     ...(memory > 0 && { memory, native: 'argon2' as const }),
     nulIsData: true,
-    matches,
+    ...portably({ matches }, () => {
+      const [only, ...others] = layers
+      return others.length === 0 ? portableDigest(only?.digest ?? '', expected, 'prefix', salt) : null
+    }),
     digest: {
       expected,
       of: async (password) => [await applied(layers, password)],
@@ -114,6 +120,7 @@ function digestLayer(name: string, bytes: number, salt: Buffer): Layer {
     bytes,
     millis: DIGEST_MILLIS,
     memory: 0,
+    digest: name,
     digestOf: (message) => hash(name, Buffer.concat([salt, message]), 'buffer'),
   }
 }
@@ -126,5 +133,5 @@ function argon2Layer(parameters: typeof INTERACTIVE, salt: Buffer): Layer {
   }
   const filled = salt.length < SODIUM_SALT_BYTES ? Buffer.alloc(SODIUM_SALT_BYTES, salt) : salt
   const { millis, memory, digestOf } = sodiumPwhash(filled.subarray(0, SODIUM_SALT_BYTES), parameters)
-  return { bytes: length, millis, memory, digestOf }
+  return { bytes: length, millis, memory, digest: '', digestOf }
 }

@@ -5,6 +5,7 @@ import { cryptRounds, repeatedTo } from './crypt-rounds.ts'
 import { crypt64, selfContained } from './crypt64.ts'
 import type { Family } from './format.ts'
 import { HashError } from './format.ts'
+import { portably } from './portable-form.ts'
 
 const ROUNDS = 1000
 /** For a password of ordinary length. */
@@ -39,7 +40,11 @@ function md5Crypt(name: string, magic: '$1$' | '$apr1$'): Family {
         scheme: name,
         millis: MILLIS,
         decoy,
-        ...comparedText(digest, (password) => md5CryptDigest(password, Buffer.from(salt, 'latin1'), magic)),
+        ...portably(
+          comparedText(digest, (password) => md5CryptDigest(password, Buffer.from(salt, 'latin1'), magic)),
+          // Apache's is not of crypt(3).
+          () => (magic === '$1$' ? { kind: 'crypt', scheme: 'md5-crypt', text: encoded } : null),
+        ),
       }
     },
   }

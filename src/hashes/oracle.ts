@@ -16,6 +16,7 @@ import {
   saltBytes,
   storedAs,
 } from './key-derivation.ts'
+import { portableDigest, portably } from './portable-form.ts'
 
 /** DES over some 8 KiB, twice. */
 const DES_MILLIS = 4
@@ -109,7 +110,10 @@ function readSha1(name: string, expected: Buffer, salt: Buffer, named: string | 
     scheme: name,
     millis: DIGEST_MILLIS,
     decoy: storedAs(named === null ? `S:${key}${decoySalted}` : `${key}:${decoySalted}`, named),
-    ...compared(expected, (password) => createHash('sha1').update(password).update(salt).digest()),
+    ...portably(
+      compared(expected, (password) => createHash('sha1').update(password).update(salt).digest()),
+      () => portableDigest('sha1', expected, 'suffix', salt),
+    ),
   }
 }
 

@@ -6,6 +6,7 @@ import { digestChain } from './digest-chain.ts'
 import { textOfUtf8 } from './encodings.ts'
 import type { Family, ReadHash } from './format.ts'
 import { HashError } from './format.ts'
+import { portably } from './portable-form.ts'
 
 type Digest = 'md5' | 'sha512'
 
@@ -97,14 +98,20 @@ function readPortable(encoded: string, { name, scheme, digest, prefix, prepare }
     millis: rounds * MILLIS_PER_ROUND[digest],
     decoy: selfContained(prefix + decoyOf(start, digest), scheme),
     nulIsData: true,
-    ...comparedText(digits, (password) => {
-      // PasswordHash.php and Drupal refuse longer ones since CVE-2014-9034 and CVE-2014-9016.
-      if (!isWithin(password.length, ceilings.phpass.passwordBytes)) return null
-      const prepared = prepare ? prepare(password) : password
-      if (prepared === null) return null
-      const made = crypt64(stretched(prepared, Buffer.from(salt, 'latin1'), { digest, rounds }))
-      return made.slice(0, digits.length)
-    }),
+    ...portably(
+      comparedText(digits, (password) => {
+        // PasswordHash.php and Drupal refuse longer ones since CVE-2014-9034 and CVE-2014-9016.
+        if (!isWithin(password.length, ceilings.phpass.passwordBytes)) return null
+        const prepared = prepare ? prepare(password) : password
+        if (prepared === null) return null
+        const made = crypt64(stretched(prepared, Buffer.from(salt, 'latin1'), { digest, rounds }))
+        return made.slice(0, digits.length)
+      }),
+      () =>
+        digest === 'md5' && prepare === undefined
+          ? { kind: 'phpass', log2Rounds: Math.log2(rounds), salt, text: encoded }
+          : null,
+    ),
   }
 }
 

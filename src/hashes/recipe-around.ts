@@ -5,9 +5,11 @@ import { affordable, ceilings } from './ceilings.ts'
 import { readClaimed } from './claimed.ts'
 import type { HashContext } from './context.ts'
 import type { HashFormat, ReadHash } from './format.ts'
+import { portablyAs } from './portable-form.ts'
 import type { Recipe } from './recipe-compile.ts'
 import { decoyOf } from './recipe-decoy.ts'
 import { LONGEST_INPUT } from './recipe-inputs.ts'
+import { isPasswordAlone } from './recipe-portable.ts'
 
 /** The format that a name stands for around a recipe. */
 export type Around = (name: string) => HashFormat | undefined
@@ -40,6 +42,11 @@ export function readAround(
   const usesSalt = recipe.uses.has('salt') || recipe.uses.has('salt2')
   const outer = decoyOf(recipe)
   const memory = Math.max(recipe.memory, inner.memory ?? 0)
+  const check = workAlways(inner, (password) => {
+    const result = made(password)
+    if (result === null || result.length > LONGEST_PREPARED) return null
+    return asOriginReads(inner, encoded, result)
+  })
   return {
     ...inner,
     scheme: recipe.label,
@@ -57,11 +64,8 @@ export function readAround(
     },
     // Of a digest no NUL that was typed is left, and one of its own was there when the hash was made.
     nulIsData: inner.nulIsData === true || recipe.form !== 'open',
-    ...workAlways(inner, (password) => {
-      const result = made(password)
-      if (result === null || result.length > LONGEST_PREPARED) return null
-      return asOriginReads(inner, encoded, result)
-    }),
+    ...check,
+    ...(isPasswordAlone(recipe) && portablyAs(inner, check.matches)),
   }
 }
 

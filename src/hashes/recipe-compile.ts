@@ -4,7 +4,7 @@ import { HashError } from './format.ts'
 import type { Form } from './recipe-functions.ts'
 import { digests } from './recipe-functions.ts'
 import type { Inputs } from './recipe-inputs.ts'
-import { LONGEST_INPUT } from './recipe-inputs.ts'
+import { LONGEST_INPUT, secretNamed } from './recipe-inputs.ts'
 import type { ParsedRecipe, RecipeNode } from './recipe-parser.ts'
 import { printRecipe, RUNNING } from './recipe-parser.ts'
 import type { ResultForm } from './recipe-result.ts'
@@ -32,6 +32,8 @@ export type Evaluate = (inputs: Inputs) => Buffer | null
 export interface Recipe {
   /** The recipe without blanks; of an unsalted digest only the digest's name. */
   readonly label: string
+  /** What it was made of, without the format around it. */
+  readonly node: RecipeNode
   /** The format that the result is the password of. */
   readonly around: HashFormat | null
   readonly form: Form
@@ -76,6 +78,7 @@ export function compile(parsed: ParsedRecipe): Recipe {
   const label = labelOf(parsed)
   return {
     label,
+    node: parsed.node,
     around,
     form,
     length: length.longest,
@@ -85,6 +88,15 @@ export function compile(parsed: ParsedRecipe): Recipe {
     fixed,
     evaluate,
   }
+}
+
+/** The bytes of a part that needs neither the password nor a secret of the operator's; null for any other part. */
+export function fixedValue(node: RecipeNode, inputs: Inputs): Buffer | null {
+  const { uses, evaluate } = compileNode(node, FREE)
+  const isFixed = Array.from(uses).every(
+    (name) => name !== 'pass' && name !== RUNNING && secretNamed(name) === undefined,
+  )
+  return isFixed ? evaluate(inputs) : null
 }
 
 function checkResult(form: Form, longest: number): void {

@@ -4,6 +4,7 @@ import type { HashContext } from './context.ts'
 import { NO_CONTEXT } from './context.ts'
 import type { ReadHash } from './format.ts'
 import { HashError } from './format.ts'
+import { portably } from './portable-form.ts'
 import type { Around } from './recipe-around.ts'
 import { ownAround, readAround } from './recipe-around.ts'
 import type { Recipe } from './recipe-compile.ts'
@@ -12,6 +13,7 @@ import { decoyOf } from './recipe-decoy.ts'
 import { digests } from './recipe-functions.ts'
 import { fixedInputs, NOTHING } from './recipe-inputs.ts'
 import { parseRecipe } from './recipe-parser.ts'
+import { portableResult } from './recipe-portable.ts'
 import { comparable, expectedBytes } from './recipe-result.ts'
 
 /** Recipes come from rows; a store has a handful. */
@@ -53,10 +55,13 @@ export function readRecipe(
     ...(recipe.memory > 0 && { memory: recipe.memory }),
     decoy: decoyOf(recipe),
     nulIsData: true,
-    ...compared(expected, (password) => {
-      const result = made(password)
-      return result && comparable(result, form)
-    }),
+    ...portably(
+      compared(expected, (password) => {
+        const result = made(password)
+        return result && comparable(result, form)
+      }),
+      () => portableResult(recipe, inputs, expected),
+    ),
   }
 }
 

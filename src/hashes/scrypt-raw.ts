@@ -5,7 +5,8 @@ import { equalBytes } from './equal-bytes.ts'
 import type { Family, ReadHash } from './format.ts'
 import { HashError } from './format.ts'
 import type { Derivation } from './key-derivation.ts'
-import { decoyKey, malformed, saltBytes, scrypt, storedAs } from './key-derivation.ts'
+import { decoyKey, malformed, portableOfOnly, saltBytes, scrypt, storedAs } from './key-derivation.ts'
+import { portably } from './portable-form.ts'
 
 /**
  * The string names no parameters; the length of the key tells whose defaults they are. 64 bytes: Node.js, or Better
@@ -45,6 +46,9 @@ function read(encoded: string, stored: StoredHash): ReadHash {
     memory: Math.max(...ways.map(({ memory = 0 }) => memory)),
     decoy: storedAs(`carryover:${decoyKey(key.length).toString('hex')}`, scryptRaw.name),
     nulIsData: true,
-    matches: (password) => ways.some(({ derive }) => equalBytes(derive(password, salt), key)),
+    ...portably(
+      { matches: (password) => ways.some(({ derive }) => equalBytes(derive(password, salt), key)) },
+      () => portableOfOnly(ways, salt, key),
+    ),
   }
 }

@@ -5,6 +5,7 @@ import { cryptRounds, repeatedTo } from './crypt-rounds.ts'
 import { crypt64, selfContained } from './crypt64.ts'
 import type { Family, ReadHash } from './format.ts'
 import { HashError } from './format.ts'
+import { portably } from './portable-form.ts'
 
 /** Ulrich Drepper, "Unix crypt using SHA-256 and SHA-512". */
 const DEFAULT_ROUNDS = 5000
@@ -88,10 +89,13 @@ function shaCrypt(variant: Variant): Family {
         scheme: name,
         millis: rounds * variant.millisPerRound,
         decoy: decoy(digits === undefined ? '' : `rounds=${rounds}$`),
-        ...comparedText(digest, (password) =>
-          isWithin(password.length, PASSWORD_BYTES)
-            ? digestOf(variant, password, Buffer.from(salt, 'latin1'), rounds)
-            : null,
+        ...portably(
+          comparedText(digest, (password) =>
+            isWithin(password.length, PASSWORD_BYTES)
+              ? digestOf(variant, password, Buffer.from(salt, 'latin1'), rounds)
+              : null,
+          ),
+          () => ({ kind: 'crypt', scheme: `${variant.digest}-crypt`, text: encoded }),
         ),
       } satisfies ReadHash
     },

@@ -7,6 +7,7 @@ import { bytesOfPaddedBase64 } from './encodings.ts'
 import type { Family, ReadHash } from './format.ts'
 import { iterated } from './iterated.ts'
 import { derivedKeyHash, keyBytes, malformed, saltBytes, wholeNumber } from './key-derivation.ts'
+import { portableDigest } from './portable-form.ts'
 
 const DIGESTS: ReadonlyMap<
   string,
@@ -47,6 +48,8 @@ function readFirst(encoded: string): ReadHash {
     derivation: {
       millis: count * digest.millis,
       derive: (password, salted) => iterated(digest.name, Buffer.concat([salted, password]), count),
+      portable: (salted, derived) =>
+        count === 1 ? portableDigest(digest.name, derived, 'prefix', salted) : null,
     },
     salt: saltBytes(bytesOfPaddedBase64(salt)),
     key: keyBytes(bytesOfPaddedBase64(key), digest.bytes),

@@ -5,6 +5,7 @@ import { md4 } from './digests/md4.ts'
 import { bytesOfHex, bytesOfPaddedBase64 } from './encodings.ts'
 import type { Family, ReadHash } from './format.ts'
 import { decoyKey, decoySalt, malformed, storedAs } from './key-derivation.ts'
+import { portableDigest, portably } from './portable-form.ts'
 
 type DigestOf = (message: Buffer) => Buffer
 
@@ -16,6 +17,12 @@ const DIGESTS: ReadonlyMap<number, readonly DigestOf[]> = new Map<number, readon
   [32, [named('sha256')]],
   [48, [named('sha384')]],
   [64, [named('sha512')]],
+])
+/** By the bytes of the digest, where the length tells which it is. */
+const ONLY: ReadonlyMap<number, string> = new Map([
+  [20, 'sha1'],
+  [32, 'sha256'],
+  [64, 'sha512'],
 ])
 /** Two digests of a password of 4 KiB. */
 const MILLIS = 0.1
@@ -50,10 +57,13 @@ function read(encoded: string): ReadHash {
     millis: MILLIS,
     decoy: storedAs(`${constantSalt(salt)}${decoyKey(expected.length).toString('hex')}`, springDigest.name),
     nulIsData: true,
-    ...comparedAny(expected, digests.length, (password) => {
-      const message = Buffer.concat([password, suffix])
-      return digests.map((digestOf) => digestOf(message))
-    }),
+    ...portably(
+      comparedAny(expected, digests.length, (password) => {
+        const message = Buffer.concat([password, suffix])
+        return digests.map((digestOf) => digestOf(message))
+      }),
+      () => portableDigest(ONLY.get(expected.length) ?? '', expected, 'suffix', suffix),
+    ),
   }
 }
 

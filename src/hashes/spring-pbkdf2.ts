@@ -3,7 +3,8 @@ import { comparedAny } from './compared.ts'
 import { bytesOfHex, bytesOfPaddedBase64 } from './encodings.ts'
 import type { Family, ReadHash } from './format.ts'
 import type { Derivation } from './key-derivation.ts'
-import { decoyKey, malformed, pbkdf2, storedAs } from './key-derivation.ts'
+import { decoyKey, malformed, pbkdf2, portableOfOnly, storedAs } from './key-derivation.ts'
+import { portably } from './portable-form.ts'
 
 interface Release {
   readonly saltBytes: number
@@ -52,8 +53,11 @@ function read(encoded: string): ReadHash {
     millis: release.ways.reduce((sum, { millis }) => sum + millis, 0),
     decoy: storedAs(decoyKey(bytes.length).toString('hex'), springPbkdf2.name),
     nulIsData: true,
-    ...comparedAny(key, release.ways.length, (password) =>
-      release.ways.map(({ derive }) => derive(password, salt)),
+    ...portably(
+      comparedAny(key, release.ways.length, (password) =>
+        release.ways.map(({ derive }) => derive(password, salt)),
+      ),
+      () => portableOfOnly(release.ways, salt, key),
     ),
   }
 }

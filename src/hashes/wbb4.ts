@@ -40,6 +40,6 @@ function read(encoded: string, stored: StoredHash, context: HashContext): ReadHa
       encoded: encoded.slice(0, start) + (once.decoy.encoded ?? ''),
       scheme: wbb4.name,
     },
-    matches: (password) => once.matches(isDouble ? bcryptText(inner, password) : password),
+    matches: isDouble ? (password) => once.matches(bcryptText(inner, password)) : once.matches,
   }
 }

@@ -14,6 +14,7 @@ import {
   scrypt,
   wholeNumber,
 } from './key-derivation.ts'
+import { portableDigest, portableHmac } from './portable-form.ts'
 
 const SCRYPT_BYTES = 64
 /** A digest of a password of 4 KiB. */
@@ -77,5 +78,9 @@ function keyed(digest: string): Derivation {
     millis: DIGEST_MILLIS,
     derive: (password, salt) =>
       (salt.length === 0 ? createHash(digest) : createHmac(digest, salt)).update(password).digest(),
+    portable: (salt, derived) =>
+      salt.length === 0
+        ? portableDigest(digest, derived, 'suffix', salt)
+        : portableHmac(digest, derived, salt),
   }
 }

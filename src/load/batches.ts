@@ -1,22 +1,24 @@
-import { open } from 'node:fs/promises'
 import type { CopyRow, EncodePlan, Piece, RowEncoder, Tally } from '../db/encode.ts'
 import type { StoredHash } from '../domain.ts'
 import type { HardenedRow } from '../hashes/hardened-row.ts'
-import { readLines } from './lines.ts'
+import { openRecords } from './records.ts'
 import type { RefusedLine } from './refusals.ts'
 import { type Classified, hashOf, rowReader } from './row.ts'
 import { createSeen } from './seen.ts'
-import { type FileOptions, shapeOf } from './shape.ts'
+import type { FileOptions, Sink } from './shape.ts'
+import type { SourceRows } from './source-row.ts'
 
 /** Rows of the file, ready for the database; and those that were refused, as they stand in the file. */
 export interface Batch {
   readonly pieces: readonly Piece[]
-  readonly refused: readonly { readonly refusal: RefusedLine; readonly raw: string }[]
+  readonly refused: readonly { readonly refusal: RefusedLine; readonly raw: string | null }[]
   /** How far the file has been read. */
   readonly rows: number
   readonly bytes: number
   /** With the last batch. */
   readonly tally: Tally | null
+  /** With the last batch: SHA-256 of the file in hexadecimal. */
+  readonly digest: string | null
 }
 
 export interface EncodeJob {
@@ -24,6 +26,8 @@ export interface EncodeJob {
   readonly plan: EncodePlan
   /** Ids of users who were deleted earlier. */
   readonly deletedIds: AsyncIterable<readonly string[]>
+  /** What is read in place of the file. */
+  readonly source?: SourceRows
 }
 
 export interface EncodeDeps {
@@ -34,22 +38,19 @@ export interface EncodeDeps {
   harden?(rows: readonly StoredHash[]): Promise<readonly HardenedRow[]>
 }
 
-/** Shorter rows than this are rare; more of them make the filter of known ids less sharp, not wrong. */
-const BYTES_PER_ROW = 100
-
-/** Reads, checks and encodes a file. All the work that is ours is here, so that it can be done on a thread. */
+/** Reads, checks and encodes a file, or the rows of a source. All the work that is ours is here, so that it can be done on a thread. */
 export async function* encodeFile(
-  { options, plan, deletedIds }: EncodeJob,
+  { options, plan, deletedIds, source }: EncodeJob,
   deps: EncodeDeps,
 ): AsyncGenerator<Batch, void> {
-  const file = await open(options.path, 'r')
+  const records = await openRecords(options, source)
   try {
-    const shape = await shapeOf(file, options)
-    const seen = createSeen((await file.stat()).size / BYTES_PER_ROW)
+    const seen = createSeen(records.expected)
     for await (const ids of deletedIds) for (const id of ids) seen.remember(id)
-    const reader = rowReader(shape.layout, options.cohort, {
+    const reader = rowReader(records.layout, options.cohort, {
       classify: deps.classify,
-      remember: seen.remember,
+      remember: plan.keepRaw ? () => true : seen.remember,
+      ...(plan.updateOnly && { updateOnly: true }),
     })
     const encoder = deps.encoder(plan)
     const waiting: CopyRow[] = []
@@ -64,7 +65,7 @@ export async function* encodeFile(
     let rows = 0
     let bytes = 0
     let refused: Batch['refused'][number][] = []
-    const records = shape.reader({
+    const sink: Sink = {
       record: (cells, line, raw) => {
         rows++
         const refusal = reader.read(cells, line, raw)
@@ -75,24 +76,22 @@ export async function* encodeFile(
         rows++
         refused.push({ refusal: { line, rule, ...(field === undefined ? {} : { field }) }, raw })
       },
-    })
+    }
     const batch = (tally: Tally | null): Batch => {
-      const made = { pieces: encoder.take(tally !== null), refused, rows, bytes, tally }
+      const digest = tally === null ? null : records.digest()
+      const made = { pieces: encoder.take(tally !== null), refused, rows, bytes, tally, digest }
       refused = []
       return made
     }
-    for await (const lines of readLines(file)) {
-      records.take(lines)
+    for await (const read of records.pieces(sink)) {
       await addWaiting()
-      bytes = lines.bytes
+      bytes = read
       const made = batch(null)
       if (made.pieces.length > 0 || made.refused.length > 0) yield made
     }
-    records.end()
-    await addWaiting()
     yield batch(encoder.tally())
   } finally {
-    await file.close()
+    await records.close()
   }
 }
 

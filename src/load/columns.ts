@@ -30,6 +30,8 @@ export interface FieldOptions {
   /** SOURCE=COLUMN */
   readonly map: readonly string[]
   readonly drop: readonly string[]
+  /** A file without hashes may change other columns, because it says whose users it is about. */
+  readonly withoutHashes?: boolean
 }
 
 export type Fields = (name: string) => Purpose | undefined
@@ -71,7 +73,8 @@ function purposeOf(target: string): Purpose {
   throw new FieldsError(`--map takes one of ${columns.join(', ')} or profile.NAME as its column`)
 }
 
-function isColumn(name: string): name is Column {
+/** Whether a name is one of the columns. */
+export function isColumn(name: string): name is Column {
   return (columns as readonly string[]).includes(name)
 }
 
@@ -98,7 +101,7 @@ export function layoutOf(header: readonly string[], options: FieldOptions): Layo
     if (at[purpose.column] >= 0) throw new FieldsError(`two columns of the file are ${purpose.column}`)
     at[purpose.column] = place
   })
-  requireColumns(at)
+  requireColumns(at, options.withoutHashes === true)
   return {
     width: header.length,
     at,
@@ -115,8 +118,9 @@ export function fixedLayout(): Layout {
 }
 
 /** A file without hashes would empty those of every user in it. One that only deletes needs nothing but the id. */
-function requireColumns(at: Readonly<Record<Column, number>>): void {
-  const needed: Column[] = at.deleted >= 0 ? ['id'] : ['id', 'login', 'password_hash']
+function requireColumns(at: Readonly<Record<Column, number>>, withoutHashes: boolean): void {
+  const needed: Column[] =
+    at.deleted >= 0 || (withoutHashes && at.password_hash < 0) ? ['id'] : ['id', 'login', 'password_hash']
   const missing = needed.filter((column) => at[column] < 0)
   if (missing.length > 0) throw new FieldsError(`the file has no column ${missing.join(', ')}`)
 }

@@ -19,7 +19,7 @@ export function jsonlReader(
   const read = (text: string) => {
     line++
     if (text.trim() === '') return
-    const made = cellsOf(text, fields)
+    const made = cellsIn(text, fields)
     if (Array.isArray(made)) sink.record(made, line, () => text)
     else sink.broken(made.rule, line, text, made.field)
   }
@@ -37,11 +37,16 @@ export function jsonlReader(
   }
 }
 
-function cellsOf(text: string, fields: Fields): string[] | Refusal {
+function cellsIn(text: string, fields: Fields): string[] | Refusal {
   if (text.length > LONGEST_RECORD) return { rule: 'too-long-line' }
   const value = parsed(text)
   if (value === undefined) return { rule: 'json' }
   if (typeof value !== 'object' || value === null || Array.isArray(value)) return { rule: 'not-an-object' }
+  return cellsOf(value, fields)
+}
+
+/** The cells of an object, in the order of `columns`. */
+export function cellsOf(value: object, fields: Fields): string[] | Refusal {
   const cells = columns.map(() => '')
   cells[SALT] = NULL_CELLS[0]
   const filled = new Set<string>()

@@ -21,8 +21,17 @@ const BYTE_ORDER_MARK = Buffer.from('\ufeff')
 /** The file holds a line that no row can be: it is something else than the format says. */
 export class NotLinesError extends Error {}
 
-/** Reads a file in pieces that end with a line. The last line may lack its line break; it is given one. */
-export async function* readLines(file: FileHandle, pieceBytes = PIECE_BYTES): AsyncGenerator<Lines> {
+/**
+ * Reads a file in pieces that end with a line. The last line may lack its line break; it is given one.
+ * @param seen is told of every byte of the file, in order
+ */
+export async function* readLines(
+  file: FileHandle,
+  {
+    seen = () => {},
+    pieceBytes = PIECE_BYTES,
+  }: { seen?: (bytes: Uint8Array) => void; pieceBytes?: number } = {},
+): AsyncGenerator<Lines> {
   let rest: Buffer = Buffer.alloc(0)
   let bytes = 0
   const readAt = (position: number) => file.read(Buffer.allocUnsafe(pieceBytes), 0, pieceBytes, position)
@@ -35,6 +44,7 @@ export async function* readLines(file: FileHandle, pieceBytes = PIECE_BYTES): As
     next = readAt(bytes) // while the piece is parsed
     next.catch(() => {}) // reported by whoever waits for it
     const read = piece.subarray(0, bytesRead)
+    seen(read)
     const fresh = first && read.subarray(0, 3).equals(BYTE_ORDER_MARK) ? read.subarray(3) : read
     const end = fresh.lastIndexOf(NEWLINE) + 1
     if (end > 0) yield decoded(Buffer.concat([rest, fresh.subarray(0, end)]), bytes)

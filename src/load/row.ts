@@ -15,6 +15,8 @@ export interface RowDeps {
   classify(stored: StoredHash): Classified
   /** Remembers an id, and says whether it may have stood in the file before or belong to a deleted user. */
   remember(id: string): boolean
+  /** Rows change what they have a value for: what they lack stays empty, and nothing of it is made up. */
+  readonly updateOnly?: true
 }
 
 /** Reads a record into a row. */
@@ -53,6 +55,7 @@ const SOME_MOMENT = /^[1-9]\d{3}-\d\d-\d\d(?:[T ][\d:.,]{5,18} ?(?:Z|[+-]\d\d(?:
 /** @param defaultCohort of rows that name none */
 export function rowReader(layout: Layout, defaultCohort: string, deps: RowDeps): RowReader {
   const { at } = layout
+  const { updateOnly = false } = deps
   const row: CopyRow = {
     line: 0,
     id: '',
@@ -79,7 +82,7 @@ export function rowReader(layout: Layout, defaultCohort: string, deps: RowDeps):
     row.email = (cells[at.email] ?? '').trim() || null
     if (row.id.trim() === '') return { rule: 'required', field: 'id' }
     if (isLonger(row.id, LONGEST.id)) return { rule: 'too-long', field: 'id' }
-    if (row.login === '' && !row.deleted) return { rule: 'required', field: 'login' }
+    if (row.login === '' && !row.deleted && !updateOnly) return { rule: 'required', field: 'login' }
     if (isLongName(row.login, LONGEST.login)) return { rule: 'too-long', field: 'login' }
     if (row.email !== null && isLongName(row.email, LONGEST.email))
       return { rule: 'too-long', field: 'email' }
@@ -91,7 +94,8 @@ export function rowReader(layout: Layout, defaultCohort: string, deps: RowDeps):
     row.hashScheme = (cells[at.hash_scheme] ?? '').trim() || null
     row.salt = saltIn(cells[at.salt])
     // A file that only deletes has no hashes; a user in it who is not deleted would lose the one in the copy.
-    if (at.password_hash < 0 && !row.deleted) return { rule: 'required', field: 'password_hash' }
+    if (at.password_hash < 0 && !row.deleted && !updateOnly)
+      return { rule: 'required', field: 'password_hash' }
     if (row.passwordHash !== null && isLonger(row.passwordHash, LONGEST.password_hash))
       return { rule: 'too-long', field: 'password_hash' }
     if (row.hashScheme !== null && isLonger(row.hashScheme, LONGEST.hash_scheme))
@@ -101,9 +105,9 @@ export function rowReader(layout: Layout, defaultCohort: string, deps: RowDeps):
   }
 
   const readRest = (cells: readonly string[]): Refusal | null => {
-    row.status = (cells[at.status] ?? '').trim() || 'active'
-    if (!STATUSES.has(row.status)) return { rule: 'status', field: 'status' }
-    row.cohort = (cells[at.cohort] ?? '').trim() || defaultCohort
+    row.status = (cells[at.status] ?? '').trim() || (updateOnly ? '' : 'active')
+    if (row.status !== '' && !STATUSES.has(row.status)) return { rule: 'status', field: 'status' }
+    row.cohort = (cells[at.cohort] ?? '').trim() || (updateOnly ? '' : defaultCohort)
     if (isLonger(row.cohort, LONGEST.cohort)) return { rule: 'too-long', field: 'cohort' }
     const profile = readProfile(profileText(cells, layout))
     if (profile === undefined) return { rule: 'profile', field: 'profile' }

@@ -1,5 +1,5 @@
 import type { FileHandle } from 'node:fs/promises'
-import { type FieldOptions, fixedLayout, type Layout, layoutOf, readFields } from './columns.ts'
+import { type FieldOptions, type Fields, fixedLayout, type Layout, layoutOf, readFields } from './columns.ts'
 import { csvReader, headerOf, type RecordReader, type RecordSink, writeCsv } from './csv.ts'
 import { jsonlReader } from './jsonl.ts'
 import { readLines } from './lines.ts'
@@ -23,7 +23,13 @@ export interface Shape {
 }
 
 export interface Sink extends Omit<RecordSink, 'broken'> {
-  broken(rule: Rule, line: number, raw: string, field?: string): void
+  /** @param raw null: there is nothing that could be written into a file again */
+  broken(rule: Rule, line: number, raw: string | null, field?: string): void
+}
+
+/** How rows of a source are read: by their names, as those of JSON Lines. Throws FieldsError. */
+export function rowsShape(options: FieldOptions): { readonly layout: Layout; readonly fields: Fields } {
+  return { layout: fixedLayout(), fields: readFields(options).fields }
 }
 
 /** Looks at the beginning of a file. Throws FieldsError. */

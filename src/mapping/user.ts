@@ -29,22 +29,25 @@ export interface FixRule {
   readonly name: string
   readonly field: Field
   readonly fix: Fix
-  /** Only users whose value has this problem, by its code in the report; absent: every value. */
+  /** Only users whose value has this problem, by its code in the report, or `missing`; absent: every value. */
   readonly where?: string
 }
 
 export type Fix =
-  | {
-      readonly kind: 'trim' | 'collapse-blanks' | 'nfkc' | 'lower-case' | 'strip-control-characters' | 'clear'
-    }
+  | { readonly kind: 'trim' | 'collapse-blanks' | 'nfkc' | 'lower-case' | 'strip-control-characters' }
+  | { readonly kind: 'clear' }
+  /** UTF-8 that was once taken for Windows-1252, read as what it was: `CafÃ©` as `Café`. */
+  | { readonly kind: 'utf-8-again' }
   /** To E.164; `region` for numbers without a country code. */
   | { readonly kind: 'phone'; readonly region?: string }
+  /** `length` in UTF-16 units. */
   | { readonly kind: 'cut'; readonly length: number }
   | { readonly kind: 'replace'; readonly from: string; readonly to: string }
+  /** For users without a value, as `from` is. */
   | { readonly kind: 'default'; readonly value: string }
-  /** Of another field's value, as in `Mapping.calculated`. */
+  /** Of other fields' values, as in `Mapping.calculated`. */
   | { readonly kind: 'from'; readonly template: string }
-  /** Only those who share a value with others: all but the first get a suffix made of the id, to stay apart. */
+  /** The user is not brought. */
   | { readonly kind: 'leave-out' }
 
 /** A user as the target is to have it, before the credential. */

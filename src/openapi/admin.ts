@@ -1,5 +1,5 @@
 import type { z } from 'zod'
-import { ambiguous, counts, health, problem, userHistory } from '../admin/answers.ts'
+import { ambiguous, counts, health, problem, provisioning, userHistory } from '../admin/answers.ts'
 import { type Json, type Operation, type PathItem, type Response, schemaOf } from './parts.ts'
 
 /** The name of the security scheme of the admin listener. */
@@ -17,6 +17,7 @@ export const adminSchemas: Json = Object.fromEntries(
     Health: health,
     Counts: counts,
     UserHistory: userHistory,
+    Provisioning: provisioning,
     Ambiguous: ambiguous,
     Problem: problem,
   }).map(([name, schema]) => [name, schemaOf(schema)]),
@@ -58,13 +59,41 @@ const examples = {
       },
     ],
   },
+  provisioning: {
+    asOf: '2026-11-21T09:14:33.310Z',
+    plans: [
+      {
+        plan: '00000000-0000-4000-8000-000000000000',
+        target: 'name-of-the-target',
+        state: 'running',
+        pausedFor: null,
+        speed: null,
+        createdAt: '2026-11-21T08:00:00.000Z',
+        startedAt: '2026-11-21T09:00:00.000Z',
+        endedAt: null,
+        users: 40,
+        counts: [
+          { action: 'create', method: 'hook', state: 'pending', reason: null, users: 12 },
+          { action: 'create', method: 'hook', state: 'created', reason: null, users: 27 },
+          { action: 'create', method: 'hook', state: 'refused', reason: 'taken', users: 1 },
+        ],
+      },
+    ],
+  },
   unauthorized: { status: 401, title: 'unauthorized' },
   nobody: { status: 404, title: 'nobody in the copy has this login' },
   several: { status: 409, title: 'several users answer to this login, so it is nobody', ids: ['1', '2'] },
   unavailable: { status: 503, title: 'temporarily unavailable' },
 } as const satisfies Record<
   string,
-  z.infer<typeof health | typeof counts | typeof userHistory | typeof ambiguous | typeof problem>
+  z.infer<
+    | typeof health
+    | typeof counts
+    | typeof userHistory
+    | typeof provisioning
+    | typeof ambiguous
+    | typeof problem
+  >
 >
 
 export const adminPaths: Readonly<Record<string, PathItem>> = {
@@ -102,6 +131,11 @@ export const adminPaths: Readonly<Record<string, PathItem>> = {
         },
       ],
     },
+  },
+  '/provisioning': {
+    get: guarded('provisioning', 'what is brought to targets, and how far that is', {
+      200: json('plans with their kept counts; nobody is named', 'Provisioning', examples.provisioning),
+    }),
   },
   '/metrics': {
     get: guarded('metrics', 'metrics for Prometheus', {

@@ -2,6 +2,7 @@
 // sees no database. What it needs of these is given to it.
 import type { Call, OutboundAnswer } from '../outbound/call.ts'
 import type { PortableHash } from '../portable-hash.ts'
+import type { ConfirmationKind } from './confirmations.ts'
 
 /** A kind of target: what the registry lists. */
 export interface TargetKind {
@@ -15,6 +16,8 @@ export interface TargetKind {
   readonly settings: Readonly<Record<string, TargetSetting>>
   /** What is known without any setting, for `check` and for plans that are made away from the network. */
   readonly traits: Traits
+  /** Where it keeps a log of passwords that can be read: `carryover reconcile`. */
+  readonly confirmations?: ConfirmationKind
   /** Throws TargetError for settings that make no sense. */
   open(settings: TargetSettings): Target
 }
@@ -37,7 +40,7 @@ export class TargetError extends Error {}
 export interface Traits {
   /** It can ask our hook at the first sign-in for a user whose password it does not have. */
   readonly hook: boolean
-  /** Users who are to be asked for by the hook must not be there: they are not created. */
+  /** The hook is asked for users whom the target does not have: who is to be asked for must not be brought. Absent: for users who are there. */
   readonly hookWants?: 'absent'
   /** Whether it reads this hash, in a notation of its own. */
   reads(hash: PortableHash): boolean
@@ -117,10 +120,18 @@ export interface Order {
 
 /** What became of an order. */
 export type Result =
-  | { readonly kind: 'created' | 'updated' | 'unchanged' | 'removed'; readonly targetId: string | null }
+  | {
+      readonly kind: 'created' | 'updated' | 'unchanged' | 'removed'
+      readonly targetId: string | null
+      /** What besides the user did not come about. */
+      readonly warnings?: readonly WarningCode[]
+    }
   | Refused
   /** Not now: it is tried again later. */
   | { readonly kind: 'postponed'; readonly reason: ReasonCode }
+
+/** The user is there as planned, and something that goes with it is not. */
+export type WarningCode = 'factor-not-enrolled'
 
 export interface Refused {
   readonly kind: 'refused'
@@ -167,6 +178,14 @@ export class RunHalt extends Error {
   }
 }
 
+/** The access token is not taken any more: `authorize` is asked again, and then the same orders are brought. */
+export class ExpiredError extends Error {
+  constructor() {
+    super('the access token is not taken any more')
+    this.name = 'ExpiredError'
+  }
+}
+
 /** What an answer says of limits. Moments are milliseconds since 1970 by the target's clock: see `now`. */
 export interface LimitNotice {
   /** Calls of a window, and how many of them are left. */
@@ -188,11 +207,18 @@ export interface Target {
   authorize(call: Call): Promise<Authorization>
   /** Calls at the same time, of one process. */
   readonly inFlight: number
+  /** Orders that `bring` takes at once, where a setting says another number than `Traits.batch`. */
+  readonly batch?: number
   /** Processes that may call at the same time; undefined: as many as there are. */
   readonly processes?: number
+  /**
+   * The file that `append` writes, of targets that are a file. A plan has a file of its own, whose name is made of this one and the
+   * plan's id; its lines are JSON objects with the user's `id`.
+   */
+  readonly file?: string
   /** Looks whether the target is ready: attributes defined, hook active, mails off. */
   examine(context: Context, use: TargetUse): Promise<readonly Finding[]>
-  /** At most `traits.batch` orders of one action. Throws CallFailure, RunHalt. */
+  /** At most `batch` orders of one action, and `traits.batch` where that is absent. Throws CallFailure, RunHalt. */
   bring(orders: readonly Order[], context: Context): Promise<Brought>
   limitOf(answer: OutboundAnswer): LimitNotice | null
 }

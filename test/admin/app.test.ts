@@ -24,6 +24,7 @@ function admin(change: Partial<Parameters<typeof createAdminApp>[0]> = {}) {
     isToken: acceptedSecrets([`${TOKEN}-old`, TOKEN]).has,
     counts: async () => counts,
     histories: async (name) => (name === 'ann' ? [ann] : name === 'twins' ? [ann, { ...ann, id: '2' }] : []),
+    provisioning: async () => ({ asOf: counts.asOf, plans: [] }),
     ready: async () => true,
     document: () => '{"openapi":"3.1.1"}',
     log,
@@ -35,7 +36,7 @@ function admin(change: Partial<Parameters<typeof createAdminApp>[0]> = {}) {
   return { app, get, events }
 }
 
-test.each(['/counts', '/users/ann', '/metrics', '/nothing', '/openapi.json'])(
+test.each(['/counts', '/users/ann', '/provisioning', '/metrics', '/nothing', '/openapi.json'])(
   '%s without a token is 401',
   async (path) => {
     const { app, get, events } = admin()

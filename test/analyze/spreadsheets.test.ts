@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { cell } from '../../src/analyze/rows-file.ts'
+import { sheetCell as cell } from '../../src/sheet.ts'
 import { sized } from '../helpers/assurance.ts'
 import { seeded } from '../helpers/random.ts'
 

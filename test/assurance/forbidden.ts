@@ -180,3 +180,25 @@ export const forbiddenToLoad: readonly Forbidden[] = of(
   "insert into carryover.erased (id_digest) values ('9')",
   'update carryover.users set purged_at = null',
 )
+
+/** Of whoever plans and provisions: it reads the copy and changes neither that nor anybody's state. */
+export const forbiddenToProvision: readonly Forbidden[] = of(
+  'create temp table mine (x int)',
+  'create function pg_temp.mine() returns int language sql return 1',
+  'select from legacy.users for update',
+  'lock table legacy.users in row exclusive mode',
+  "update legacy.users set password_hash = 'x'",
+  "update carryover.users set state = 'migrated'",
+  'update carryover.users set deleted_at = null, purged_at = null',
+  "insert into carryover.users (user_id, cohort, scheme, usable) values ('9', 'a', 'b', true)",
+  "insert into carryover.password_changes (user_id) values ('9')",
+  "update carryover.password_changes set user_id = '9'",
+  'delete from carryover.password_changes',
+  "insert into carryover.fixes (name, rule) values ('mine', '{}')",
+  "update carryover.loads set state = 'done'",
+  'select login_key from carryover.installation',
+  'select * from carryover.outcomes',
+  'select * from carryover.erased',
+  'truncate carryover.plan_items',
+  'truncate carryover.provisioned',
+)

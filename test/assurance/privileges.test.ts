@@ -8,7 +8,13 @@ import { type TestDatabase, testDatabase } from '../helpers/db.ts'
 import { admin, runCommand, startProcess } from '../helpers/process.ts'
 import { caller, passwordImport } from '../helpers/service.ts'
 import { cheapUsers, loadUsers } from '../helpers/users.ts'
-import { type Forbidden, forbiddenToAll, forbiddenToLoad, forbiddenToReaders } from './forbidden.ts'
+import {
+  type Forbidden,
+  forbiddenToAll,
+  forbiddenToLoad,
+  forbiddenToProvision,
+  forbiddenToReaders,
+} from './forbidden.ts'
 
 /** Stands where a hash stands. */
 const HASH = '$2b$10$canary-of-the-privileges-0123456789abcdefghijklm'
@@ -94,14 +100,19 @@ test(
   },
 )
 
+const READ = ['select', 'copy']
+const WRITE = [...READ, 'insert', 'update', 'lock']
+
 /** What `migrate` gives each group role, by what it may do with which table. Everything else is refused. */
 const given: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
-  hooks: {},
+  hooks: { 'carryover.cursors': WRITE },
   admin: {
     'carryover.users': ['select', 'copy'],
     'carryover.counts': ['select', 'copy'],
     'carryover.outcomes': ['select', 'copy'],
     'carryover.chains': ['select', 'copy'],
+    'carryover.plans': READ,
+    'carryover.plan_counts': READ,
   },
   load: {
     'legacy.users': ['select', 'copy', 'insert', 'update', 'delete', 'lock'],
@@ -109,8 +120,29 @@ const given: Readonly<Record<string, Readonly<Record<string, readonly string[]>>
     'carryover.users': ['select', 'copy', 'insert'],
     'carryover.counts': ['select', 'copy', 'insert', 'update', 'lock'],
     'carryover.erased': ['select', 'copy'],
+    'carryover.loads': WRITE,
+    'carryover.sources': WRITE,
+    'carryover.origins': [...READ, 'insert', 'delete', 'lock'],
+    'carryover.password_changes': WRITE,
   },
   purge: {},
+  provision: {
+    'legacy.users': READ,
+    'carryover.users': READ,
+    'carryover.loads': READ,
+    'carryover.fixes': READ,
+    // The decision alone: the list of what is forbidden has the rest.
+    'carryover.password_changes': READ,
+    'carryover.plans': [...WRITE, 'delete'],
+    'carryover.plan_items': [...WRITE, 'delete'],
+    'carryover.plan_counts': [...WRITE, 'delete'],
+    'carryover.provisioned': [...WRITE, 'delete'],
+  },
+}
+
+const forbiddenTo: Readonly<Record<string, readonly Forbidden[]>> = {
+  load: forbiddenToLoad,
+  provision: forbiddenToProvision,
 }
 
 const callable: Readonly<Record<string, readonly string[]>> = {
@@ -118,19 +150,20 @@ const callable: Readonly<Record<string, readonly string[]>> = {
   admin: ['find_user_ids', 'schema_version'],
   load: ['name_key', 'add_counts', 'erased_among', 'schema_version'],
   purge: ['purge_hashes', 'schema_version'],
+  provision: ['provision_key', 'schema_version'],
 }
 
 const others = (account: string) =>
-  ['carryover_hooks', 'carryover_admin', 'carryover_load', 'carryover_purge']
+  ['carryover_hooks', 'carryover_admin', 'carryover_load', 'carryover_purge', 'carryover_provision']
     .filter((role) => role !== `carryover_${account}`)
     .map((role) => ({ statement: `set role ${role}` }))
 
-describe.each(['hooks', 'admin', 'load', 'purge'] as const)('the account for %s', (account) => {
+describe.each(['hooks', 'admin', 'load', 'purge', 'provision'] as const)('the account for %s', (account) => {
   test('may do nothing that it was not given: every refusal is 42501', async () => {
     const client = await signedIn(ACCOUNTS[account])
     const statements: Forbidden[] = [
       ...forbiddenToAll,
-      ...(account === 'load' ? forbiddenToLoad : forbiddenToReaders),
+      ...(forbiddenTo[account] ?? forbiddenToReaders),
       ...others(account),
       ...(await tableStatements(given[account] ?? {})),
       ...(await callStatements(callable[account] ?? [])),
@@ -174,7 +207,7 @@ describe.each(['hooks', 'admin', 'load', 'purge'] as const)('the account for %s'
       `select tablename, attname from pg_stats where schemaname in ('legacy', 'carryover') and tablename <> 'counts'
         and attname in ('password_hash', 'salt', 'profile', 'login_key', 'login')`,
     )
-    if (account !== 'load') expect(stats).toEqual([])
+    if (account !== 'load' && account !== 'provision') expect(stats).toEqual([])
   })
 })
 
@@ -269,6 +302,8 @@ test('everything that the account for administrators can read holds no hash', as
     'carryover.chains',
     'carryover.counts',
     'carryover.outcomes',
+    'carryover.plan_counts',
+    'carryover.plans',
     'carryover.users',
   ])
   let rows = 0

@@ -6,6 +6,7 @@ export const ACCOUNTS = {
   admin: 'carryover_admin_account',
   load: 'carryover_import',
   purge: 'carryover_purge_account',
+  provision: 'carryover_provision_account',
   migrate: 'carryover_migrate',
 } as const
 

@@ -98,7 +98,7 @@ describe('compose.yaml', () => {
       for (const secret of items(at(service, 'secrets')).map(String)) {
         expect(at(compose, `secrets.${secret}.file`), secret).toBe(`./secrets/${secret}`)
         const stem = secret.replace(
-          /^(migrate|import|hooks|admin|purge)-(password|database-url)$/,
+          /^(migrate|import|hooks|admin|purge|provision)-(password|database-url)$/,
           '$name-$2',
         )
         expect(maker).toContain(`put ${stem.includes('$name') ? `"${stem}"` : stem} `)

@@ -25,7 +25,15 @@ async function read(content: string | Buffer, options: Partial<LoadRequest> = {}
     deletedIds: async function* () {},
     send: async () => {},
     lateRefusals: async function* () {},
-    commit: async () => ({ added: rows.length, changed: 0, deleted: 0, keptPurged: 0, unusable: {} }),
+    findMissing: async () => ({ missing: 0, kept: false }),
+    commit: async () => ({
+      added: rows.length,
+      changed: 0,
+      deleted: 0,
+      keptPurged: 0,
+      changedAfterMigration: 0,
+      unusable: {},
+    }),
     close: async () => {},
   }
   const encoder: RowEncoder = {

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { counts, userHistory } from '../../src/admin/answers.ts'
+import { counts, provisioning, userHistory } from '../../src/admin/answers.ts'
 import { dialects } from '../../src/dialects/index.ts'
 import { okta } from '../../src/dialects/okta.ts'
 import { describeListeners } from '../../src/openapi/document.ts'
@@ -248,6 +248,7 @@ describe('the service', () => {
     expect(answer.json).toEqual(shown.match?.value)
     for (const [path, schema] of [
       ['/counts', counts],
+      ['/provisioning', provisioning],
       ['/users/ann@example.com', userHistory],
     ] as const) {
       const { json } = await admin(service.adminUrl, path)

@@ -1,0 +1,38 @@
+import { errorCode } from '../errors.ts'
+import type { Log } from '../log.ts'
+import { CallFailure } from '../outbound/call.ts'
+import { type Repeating, repeat } from '../repeating.ts'
+import { RunHalt } from '../targets/target.ts'
+import type { ReadTally } from './read-log.ts'
+
+/**
+ * Reads a provider's log again and again. What fails is logged and tried again next time, from where the log was left; no answer
+ * ever waits for it. Several processes may do it at once: an entry that is read twice counts once.
+ */
+export function scheduleReading(
+  target: string,
+  everyMs: number,
+  read: (stop: AbortSignal) => Promise<ReadTally>,
+  log: Log,
+): Repeating {
+  return repeat(everyMs, async (stop) => {
+    try {
+      const tally = await read(stop)
+      if (tally.confirmed + tally.notStored > 0) log({ event: 'reconciled', target, ...tallyIn(tally) })
+    } catch (error) {
+      if (stop.aborted) return
+      log({ event: 'reconcile-failed', target, code: codeOf(error) })
+    }
+  })
+}
+
+function tallyIn({ confirmed, repeated, notStored, unknown }: ReadTally): ReadTally {
+  return { confirmed, repeated, notStored, unknown }
+}
+
+/** A word of ours, or an error code. */
+export function codeOf(error: unknown): string {
+  if (error instanceof CallFailure) return error.code
+  if (error instanceof RunHalt) return error.reason
+  return errorCode(error)
+}
