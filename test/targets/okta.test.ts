@@ -444,6 +444,34 @@ describe('creating', () => {
   })
 })
 
+test('with faults of every kind each user is there exactly once, and every try ends in a named state', async () => {
+  const faults = { tooMany: 5, failed: 5, unavailable: 5, cutBefore: 8, cutAfter: 12 }
+  const { bring, okta } = await scene({ faults, seed: 7 }, { GROUP: 'Migrated', FACTORS: 'sms' })
+  const ends: string[] = []
+  const bringUntilDone = async (number: number) => {
+    const login = `user${number}@example.com`
+    const attributes = { login, mobilePhone: '+15554151337', phoneNumberVerified: true }
+    const user = ann({ id: `legacy-${number}`, login, attributes })
+    for (let attempts = 0; attempts < 50; attempts++) {
+      const result = await bring({ action: 'create', user, targetId: null, attempts }).catch((thrown) => {
+        if (thrown instanceof CallFailure) return null
+        throw thrown
+      })
+      if (result !== null && result.kind !== 'postponed') return ends.push(result.kind)
+    }
+    throw new Error('expected an end')
+  }
+  for (let number = 0; number < 80; number++) await bringUntilDone(number)
+  expect(okta.count({ fault: 'cutAfter' })).toBeGreaterThan(10)
+  expect(ends).toEqual(Array.from({ length: 80 }, () => 'created'))
+  expect([...okta.users()].map(({ profile }) => profile.legacyId)).toEqual(
+    Array.from({ length: 80 }, (_, number) => `legacy-${number}`),
+  )
+  expect(new Set([...okta.users()].map(({ groups }) => groups.length))).toEqual(new Set([1]))
+  expect(okta.groupNames()).toEqual(['Migrated'])
+  expect(okta.mails()).toBe(0)
+})
+
 describe('groups', () => {
   const tagged = { tag: '2026-11-21' }
 

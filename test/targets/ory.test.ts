@@ -615,6 +615,31 @@ describe('creating', () => {
   })
 })
 
+test('with faults of every kind each identity is there exactly once', async () => {
+  const faults = { tooMany: 5, failed: 5, unavailable: 5, cutBefore: 8, cutAfter: 12 }
+  const { bring, ory } = await scene({ faults, seed: 11 }, { BATCH: '5' })
+  const numbers = Array.from({ length: 100 }, (_, number) => number)
+  const ends: Result['kind'][] = []
+  for (let at = 0; at < numbers.length; at += 5) {
+    let left = numbers.slice(at, at + 5).map((number) => numbered(number))
+    for (let tries = 0; tries < 50 && left.length > 0; tries++) {
+      const orders = left.map((order) => ({ ...order, attempts: tries }))
+      const brought = await bring(...orders).catch((thrown) => {
+        if (thrown instanceof CallFailure) return null
+        throw thrown
+      })
+      if (brought?.kind !== 'each') continue
+      ends.push(...brought.results.map(({ kind }) => kind).filter((kind) => kind !== 'postponed'))
+      left = left.filter((_, place) => brought.results[place]?.kind === 'postponed')
+    }
+  }
+  expect(ory.count({ fault: 'cutAfter' })).toBeGreaterThan(3)
+  expect(ends).toEqual(numbers.map(() => 'created'))
+  expect([...ory.identities()].map(({ external_id }) => external_id)).toEqual(
+    numbers.map((number) => `legacy-${number}`),
+  )
+})
+
 /** Under another name than the simulator in the scene. */
 const openOry = ory.open
 
