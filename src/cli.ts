@@ -9,12 +9,14 @@ import { erase } from './commands/erase.ts'
 import { formats } from './commands/formats.ts'
 import { harden } from './commands/harden.ts'
 import { load } from './commands/load.ts'
+import { loads } from './commands/loads.ts'
 import { migrate } from './commands/migrate.ts'
 import { table } from './commands/options.ts'
 import { plan } from './commands/plan.ts'
 import { probe } from './commands/probe.ts'
 import { prove } from './commands/prove.ts'
 import { purge } from './commands/purge.ts'
+import { reconcile } from './commands/reconcile.ts'
 import { serve } from './commands/serve.ts'
 import { sync } from './commands/sync.ts'
 import { tryLogin } from './commands/try.ts'
@@ -27,8 +29,10 @@ export const commands: readonly Command[] = [
   serve,
   migrate,
   load,
+  loads,
   harden,
   sync,
+  reconcile,
   counts,
   plan,
   purge,

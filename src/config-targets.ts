@@ -12,8 +12,9 @@ import {
   settingsReader,
   type Table,
 } from './settings-reader.ts'
+import type { ConfirmationKind, ConfirmationLog } from './targets/confirmations.ts'
 import { targets } from './targets/index.ts'
-import { type Target, TargetError, type TargetKind } from './targets/target.ts'
+import { type Target, TargetError, type TargetKind, type TargetSetting } from './targets/target.ts'
 
 /** Of every call to another machine. */
 export const outboundSettings = {
@@ -55,8 +56,21 @@ export function readOutboundSettings(environment: Environment): OutboundSettings
   return { ...(own ? { ca: [...rootCertificates, own].join('\n') } : {}), allowAddresses }
 }
 
-/** The settings of every target that can be provisioned, by their whole names. */
-export const targetSettings: Table = tableOf(targets)
+/** The settings of one kind of access to a target. */
+interface Section {
+  /** What their names begin with, as `EXAMPLE_PROVISION`. */
+  readonly prefix: string
+  readonly settings: Readonly<Record<string, TargetSetting>>
+}
+
+const possible = targets.filter(({ impossible }) => impossible === undefined)
+
+/** The settings of every target that can be provisioned, and of every log that can be read, by their whole names. */
+export const targetSettings: Table = Object.assign(
+  {},
+  ...possible.map((kind) => tableOf(provisionSection(kind))),
+  ...possible.map((kind) => (kind.confirmations ? tableOf(reconcileSection(kind, kind.confirmations)) : {})),
+)
 
 export interface OpenedTarget {
   readonly target: Target
@@ -66,24 +80,55 @@ export interface OpenedTarget {
 
 /** Throws ConfigError for settings that are missing or make no sense. */
 export function openTarget(kind: TargetKind, environment: Environment): OpenedTarget {
-  const { reader, values } = valuesOf(kind, environment)
+  const section = provisionSection(kind)
+  const { reader, values } = valuesOf(section, environment)
   reader.finish()
-  return { target: opened(kind, values), settingsDigest: settingsDigestOf(kind, values) }
+  return {
+    target: opened(section, () => kind.open(values)),
+    settingsDigest: settingsDigestOf(kind, values),
+  }
 }
 
 /** For plans that are made away from the network: neither secrets nor anything else has to be set. */
 export function targetSettingsDigest(kind: TargetKind, environment: Environment): Buffer {
-  return settingsDigestOf(kind, valuesOf(kind, environment).values)
+  return settingsDigestOf(kind, valuesOf(provisionSection(kind), environment).values)
+}
+
+/** The log of a target; undefined: it has none. Throws ConfigError. */
+export function openConfirmations(kind: TargetKind, environment: Environment): ConfirmationLog | undefined {
+  const { confirmations } = kind
+  if (confirmations === undefined) return undefined
+  const section = reconcileSection(kind, confirmations)
+  const { reader, values } = valuesOf(section, environment)
+  reader.finish()
+  return opened(section, () => confirmations.open(values))
+}
+
+/** Every log for which anything is set. Throws ConfigError. */
+export function openAllConfirmations(
+  environment: Environment,
+): readonly { readonly target: string; readonly log: ConfirmationLog }[] {
+  return possible.flatMap((kind) => {
+    const { confirmations, name } = kind
+    if (confirmations === undefined) return []
+    const { prefix, settings } = reconcileSection(kind, confirmations)
+    const isSet = Object.keys(settings).some(
+      (part) => environment[`${prefix}_${part}`] || environment[`${prefix}_${part}_FILE`],
+    )
+    const log = isSet ? openConfirmations(kind, environment) : undefined
+    return log === undefined ? [] : [{ target: name, log }]
+  })
 }
 
 type Texts = Readonly<Record<string, string | undefined>>
 
-function valuesOf(kind: TargetKind, environment: Environment) {
-  const table = { ...tableOf([kind]), SECRET_FILE_MODE: secretFileMode }
+function valuesOf(section: Section, environment: Environment) {
+  const { prefix, settings } = section
+  const table = { ...tableOf(section), SECRET_FILE_MODE: secretFileMode }
   const reader = settingsReader<Table>(table, environment)
   const read = (part: string): string | undefined => {
-    const { secret, required } = kind.settings[part] ?? {}
-    const name = nameOf(kind, part)
+    const { secret, required } = settings[part] ?? {}
+    const name = `${prefix}_${part}`
     if (secret && environment[name])
       reader.problem(name, `stands in the environment: only ${name}_FILE is read`, 'in-the-environment')
     const value = reader.read(name)
@@ -92,16 +137,16 @@ function valuesOf(kind: TargetKind, environment: Environment) {
       reader.problem(secret ? `${name}_FILE` : name, 'is missing')
     return typeof value === 'string' ? value : undefined
   }
-  const values: Texts = Object.fromEntries(Object.keys(kind.settings).map((part) => [part, read(part)]))
+  const values: Texts = Object.fromEntries(Object.keys(settings).map((part) => [part, read(part)]))
   return { reader, values }
 }
 
-function opened(kind: TargetKind, values: Texts): Target {
+function opened<Opened>({ prefix }: Section, open: () => Opened): Opened {
   try {
-    return kind.open(values)
+    return open()
   } catch (error) {
     if (!(error instanceof TargetError)) throw error
-    throw new ConfigError(`wrong settings:\n  ${prefixOf(kind)}: ${error.message}`)
+    throw new ConfigError(`wrong settings:\n  ${prefix}: ${error.message}`)
   }
 }
 
@@ -115,28 +160,28 @@ function settingsDigestOf(kind: TargetKind, values: Texts): Buffer {
     .digest()
 }
 
-function tableOf(kinds: readonly TargetKind[]): Table {
+function tableOf({ prefix, settings }: Section): Table {
   return Object.fromEntries(
-    kinds
-      .filter(({ impossible }) => impossible === undefined)
-      .flatMap((kind) =>
-        Object.entries(kind.settings).map(([part, { purpose, default: preset, secret }]) => [
-          nameOf(kind, part),
-          {
-            read: (text: string) => text,
-            ...(preset === undefined ? {} : { default: preset }),
-            ...(secret ? { secret } : {}),
-            purpose: secret ? `${purpose} Read from \`${nameOf(kind, part)}_FILE\` alone.` : purpose,
-          },
-        ]),
-      ),
+    Object.entries(settings).map(([part, { purpose, default: preset, secret }]) => [
+      `${prefix}_${part}`,
+      {
+        read: (text: string) => text,
+        ...(preset === undefined ? {} : { default: preset }),
+        ...(secret ? { secret } : {}),
+        purpose: secret ? `${purpose} Read from \`${prefix}_${part}_FILE\` alone.` : purpose,
+      },
+    ]),
   )
 }
 
-function nameOf(kind: TargetKind, part: string): string {
-  return `${prefixOf(kind)}_${part}`
+function provisionSection(kind: TargetKind): Section {
+  return { prefix: `${prefixOf(kind)}_PROVISION`, settings: kind.settings }
+}
+
+function reconcileSection(kind: TargetKind, { settings }: ConfirmationKind): Section {
+  return { prefix: `${prefixOf(kind)}_RECONCILE`, settings }
 }
 
 function prefixOf({ name }: TargetKind): string {
-  return `${name.toUpperCase().replaceAll('-', '_')}_PROVISION`
+  return name.toUpperCase().replaceAll('-', '_')
 }

@@ -1,6 +1,12 @@
 import { type AddressRange, addressRanges } from './callers/addresses.ts'
 import { dialectSettings, readDialects } from './config-dialects.ts'
-import { outboundSettings, targetSettings } from './config-targets.ts'
+import {
+  type OutboundSettings,
+  openAllConfirmations,
+  outboundSettings,
+  readOutboundSettings,
+  targetSettings,
+} from './config-targets.ts'
 import type { DialectPolicy } from './dialects/dialect.ts'
 import { guessable, type HeldSecret, sharedSecrets } from './secret-strength.ts'
 import type { ReadPath, SettingFiles } from './setting-files.ts'
@@ -28,6 +34,7 @@ import {
   type Table,
   type Values,
 } from './settings-reader.ts'
+import type { ConfirmationLog } from './targets/confirmations.ts'
 import { checkTls, type TlsContents } from './tls-files.ts'
 
 export { ConfigError }
@@ -244,6 +251,18 @@ const common = {
     purpose:
       'PEM certificates of the authorities that sign client certificates. Clients are then asked for one; who needs one is said by the settings `..._CLIENT_SUBJECTS`.',
   },
+  RECONCILE_EVERY_SECONDS: {
+    read: whole(0, 86_400),
+    default: '300',
+    purpose:
+      'How often `serve` reads the log of a provider for which `..._RECONCILE_...` is set, for confirmations that never came or came twice. 0: never. See docs/reconcile.md.',
+  },
+  RECONCILE_SINCE_DAYS: {
+    read: whole(1, 90),
+    default: '7',
+    purpose:
+      'Where the first reading of such a log begins, in days before it. The provider has to keep them that long.',
+  },
   SECRET_FILE_MODE: secretFileMode,
   SHUTDOWN_DELAY_SECONDS: {
     read: whole(0, 60),
@@ -280,6 +299,12 @@ export interface PurgeSettings {
   readonly verifiedKeptSeconds: number | undefined
 }
 
+/** How a provider's log is read. */
+export interface ReconcileSettings {
+  /** Days before the first reading, at which it begins. */
+  readonly sinceDays: number
+}
+
 /** What reading stored hashes needs besides the row. */
 export interface HashSettings {
   /** Text of RECIPES_FILE. */
@@ -303,6 +328,12 @@ export interface Config {
   readonly purge:
     | (PurgeSettings & { readonly database: DatabaseAccount; readonly everyMs: number })
     | undefined
+  /** Logs of providers that are read by `serve`. */
+  readonly reconcile: ReconcileSettings & {
+    readonly logs: readonly { readonly target: string; readonly log: ConfirmationLog }[]
+    readonly everyMs: number
+  }
+  readonly outbound: OutboundSettings
   readonly hooksListen: Address
   readonly adminListen: Address
   readonly hooksAllow: readonly AddressRange[]
@@ -371,6 +402,12 @@ export function readConfig(environment: Environment, embeddedUrl?: string): Conf
     adminDatabase:
       admin === undefined ? { url: complete.DATABASE_URL, role: 'carryover_admin' } : { url: admin },
     purge,
+    reconcile: {
+      logs: complete.RECONCILE_EVERY_SECONDS > 0 ? openAllConfirmations(environment) : [],
+      everyMs: complete.RECONCILE_EVERY_SECONDS * 1_000,
+      sinceDays: complete.RECONCILE_SINCE_DAYS,
+    },
+    outbound: readOutboundSettings(environment),
     hooksListen: complete.HOOKS_LISTEN,
     adminListen: complete.ADMIN_LISTEN,
     hooksAllow: complete.HOOKS_ALLOW,
@@ -512,6 +549,14 @@ export function readPurgeSettings(
 }
 
 /** The threads that check passwords, for commands that check as the service does. */
+export function readReconcileSettings(environment: Environment): ReconcileSettings {
+  const { RECONCILE_SINCE_DAYS } = common
+  const reader = settingsReader({ RECONCILE_SINCE_DAYS }, environment)
+  const sinceDays = reader.read('RECONCILE_SINCE_DAYS') ?? 7
+  reader.finish()
+  return { sinceDays }
+}
+
 export function readCheckThreads(environment: Environment): number {
   const reader = settingsReader(common, environment)
   const threads = reader.read('CHECK_THREADS')

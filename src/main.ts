@@ -36,6 +36,8 @@ import { createMetrics, type Metrics } from './metrics.ts'
 import { describeListeners } from './openapi/document.ts'
 import { openPools } from './pools.ts'
 import { programVersion } from './program-version.ts'
+import { scheduleReading } from './reconcile/schedule.ts'
+import { logCaller, readOn } from './reconciling.ts'
 import { recorders } from './record.ts'
 import { followSettings } from './renewal.ts'
 import type { Repeating } from './repeating.ts'
@@ -243,6 +245,7 @@ export async function startService(config: Config, log: Log, reread?: () => Conf
       refused: told('admin'),
     },
   )
+  const readings = readingsOf(config, pools.hooks, chains, log)
   const purging = purgingOf(config.purge, pools.purge, { log, metrics })
   const watch =
     reread &&
@@ -278,7 +281,7 @@ export async function startService(config: Config, log: Log, reread?: () => Conf
       hooks.retire()
       await delay(config.shutdownDelayMs)
       watch?.stop()
-      await Promise.all([hooks.close(DRAIN_LIMIT_MS), pools.settle(), purging?.stop()])
+      await Promise.all([hooks.close(DRAIN_LIMIT_MS), pools.settle(), purging?.stop(), readings.stop()])
       for (const { stop } of bearers) stop()
       diagnosis?.stop()
       await admin.close(0)
@@ -343,6 +346,34 @@ function purgingOf(
     everyMs,
     told,
   )
+}
+
+/** Logs of providers, each read by a schedule of its own. */
+function readingsOf(
+  { reconcile, outbound }: Config,
+  database: Database,
+  chains: ReturnType<typeof createChains>,
+  log: Log,
+): Repeating {
+  const ended = new AbortController()
+  const readings = reconcile.logs.map(({ target, log: source }) => {
+    const caller = logCaller(source, outbound, ended.signal)
+    const reading = { target, log: source, database, chains, sinceDays: reconcile.sinceDays }
+    const schedule = scheduleReading(
+      target,
+      reconcile.everyMs,
+      (stop) => readOn(reading, caller.call, stop),
+      log,
+    )
+    return { caller, schedule }
+  })
+  return {
+    stop: async () => {
+      ended.abort()
+      for (const { caller } of readings) caller.close()
+      await Promise.all(readings.map(({ schedule }) => schedule.stop()))
+    },
+  }
 }
 
 /** What is done again and again while the service runs. */

@@ -47,7 +47,8 @@ const allowed: Record<string, readonly string[]> = {
   callers: ['errors.ts', 'secret-strength.ts', 'secrets.ts', 'setting-texts.ts'],
   lanes: [],
   hashes: ['domain.ts', 'errors.ts', 'lanes', 'portable-hash.ts'],
-  dialects: ['domain.ts', 'errors.ts', 'callers'],
+  'legacy-uuid.ts': [],
+  dialects: ['domain.ts', 'errors.ts', 'callers', 'legacy-uuid.ts'],
   db: ['domain.ts', 'errors.ts'],
   checker: ['domain.ts', 'errors.ts', 'hashes'],
   variants: ['domain.ts', 'errors.ts', 'hashes'],
@@ -65,7 +66,7 @@ const allowed: Record<string, readonly string[]> = {
   load: ['domain.ts', 'errors.ts', 'hashes'],
   'portable-hash.ts': [],
   outbound: ['errors.ts'],
-  targets: ['errors.ts', 'outbound', 'portable-hash.ts'],
+  targets: ['errors.ts', 'legacy-uuid.ts', 'outbound', 'portable-hash.ts'],
   sources: ['errors.ts'],
   mapping: ['errors.ts'],
   check: ['domain.ts', 'errors.ts', 'mapping', 'sheet.ts', 'targets'],
@@ -109,12 +110,14 @@ const allowedTypes: Record<string, readonly string[]> = {
   hooks: ['http.ts'],
   callers: ['http.ts'],
   'app.ts': ['http.ts'],
+  'config.ts': ['targets'],
 }
 
 const knowEverything = [
   'account-renewal.ts',
   'main.ts',
   'record.ts',
+  'reconciling.ts',
   'pools.ts',
   'hash-context.ts',
   'cli.ts',

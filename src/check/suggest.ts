@@ -20,9 +20,9 @@ export function suggestionFor({ code, field, asked, region }: SuggestFor): FixRu
   return { name, field, fix, ...(conditional(fix) && { where: code }) }
 }
 
-/** Only fixes that would change sound values, too. */
+/** Fixes that would change other values, too. */
 function conditional(fix: Fix): boolean {
-  return fix.kind === 'replace' || fix.kind === 'clear'
+  return fix.kind === 'replace' || fix.kind === 'clear' || fix.kind === 'strip-control-characters'
 }
 
 const STRIP: Fix = { kind: 'strip-control-characters' }

@@ -1,6 +1,6 @@
-import { coverage } from '../mapping/coverage.ts'
+import { coverage, fieldsOfTemplate } from '../mapping/coverage.ts'
 import { fieldsOf, isPresent, valueIn } from '../mapping/fields.ts'
-import { attributesOf } from '../mapping/prepare.ts'
+import { attributesBy } from '../mapping/prepare.ts'
 import type { CopiedUser, Field, Mapping } from '../mapping/user.ts'
 import { type Kind, kindOf, problemsOf } from '../mapping/values.ts'
 import type { AttributeRule, Traits } from '../targets/target.ts'
@@ -60,8 +60,12 @@ export function userChecker({ traits, mapping, region }: Demands, bounded: (fiel
   const asked = new Map((traits?.attributes ?? []).map((rule) => [rule.name, rule]))
   const attributeOf = new Map(Object.entries((mapping ?? NOTHING).attributes))
   const fieldOf = new Map([...attributeOf].map(([field, name]) => [name, field]))
+  const partsOf = new Map(
+    Object.entries((mapping ?? NOTHING).calculated).map(([name, text]) => [name, fieldsOfTemplate(text)]),
+  )
   const known = new Set([...asked.keys(), ...Object.values(traits?.standard ?? {})])
   const decided = decisions(mapping, attributeOf, asked)
+  const attributesIn = attributesBy(mapping ?? NOTHING)
   const memo = new Map<Field, FieldPlan>()
 
   const planOf = (field: Field): FieldPlan => {
@@ -76,7 +80,7 @@ export function userChecker({ traits, mapping, region }: Demands, bounded: (fiel
 
   return (user: CopiedUser, copiedLogin: string): Checked => {
     const faults: Fault[] = []
-    const faulty = new Set<string>()
+    const faulty = new Set<Field>()
     const fields = fieldsOf(user)
     for (const field of fields) {
       const plan = planOf(field)
@@ -84,12 +88,12 @@ export function userChecker({ traits, mapping, region }: Demands, bounded: (fiel
       if (plan.kind === null) continue
       for (const code of problemsOf(plan.kind, valueIn(user, field), region)) {
         faults.push({ code, field })
-        if (plan.attribute !== undefined) faulty.add(plan.attribute)
+        faulty.add(field)
       }
     }
     if (user.login !== copiedLogin && lookedUpBy(user.login) !== lookedUpBy(copiedLogin))
       faults.push({ code: 'login-not-looked-up', field: 'login' })
-    const attributes = mapping === null ? {} : attributesOf(user, mapping)
+    const attributes = attributesIn(user)
     for (const [name, value] of Object.entries(attributes)) {
       const rule = asked.get(name)
       if (!known.has(name)) {
@@ -98,10 +102,13 @@ export function userChecker({ traits, mapping, region }: Demands, bounded: (fiel
           faults.push({ code: 'attribute-to-define', ...place(name) })
       }
       if (rule === undefined) continue
+      const field = fieldOf.get(name)
+      // What is wrong with a value is told once, where it comes from.
+      if ((field === undefined ? (partsOf.get(name) ?? []) : [field]).some((part) => faulty.has(part)))
+        continue
       // What is calculated is no field, and was not looked at above.
-      const calculated = fieldOf.has(name) ? [] : ofCalculated(rule, value, region)
-      for (const code of calculated) faults.push({ code, attribute: name })
-      const code = faulty.has(name) || calculated.length > 0 ? null : shapeOf(rule, value)
+      const [first] = field === undefined ? ofCalculated(rule, value, region) : []
+      const code = first ?? shapeOf(rule, value)
       if (code !== null) faults.push({ code, ...place(name) })
     }
     for (const { name, required } of asked.values())

@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import type { LegacyUser, Verdict } from '../domain.ts'
 import type { Failure } from '../errors.ts'
+import { LEGACY_NAMESPACE, uuidOf } from '../legacy-uuid.ts'
 import { emailOf, emailVerified } from './claims.ts'
 import type { AttemptHook, AttemptQuestion, Dialect, OwnSettings, Reply } from './dialect.ts'
 
@@ -9,8 +9,6 @@ const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 
 /** FusionAuth advises connectors to answer within a second. */
 const ANSWER_WITHIN_MS = 900
-
-const ID_NAMESPACE = '6f1c1b1e-8d0f-4c55-9d4c-2f0f8a3a6a51'
 
 /** The body of the Login API, which grows from release to release: nothing else in it is looked at. */
 const login = z.object({
@@ -53,7 +51,7 @@ export const fusionauth: Dialect = {
     ID_NAMESPACE: {
       purpose:
         "The UUID in which users' ids are made (version 5, of the legacy id) where the legacy id is no UUID itself. Another one gives everybody another id: choose it before the first sign-in, one for each old system.",
-      default: ID_NAMESPACE,
+      default: LEGACY_NAMESPACE,
       fits: UUID,
       expected: 'a UUID',
     },
@@ -132,7 +130,7 @@ function userOf(
   }
   return {
     ...fields,
-    id: UUID.test(user.id) ? user.id : nameBasedUuid(own.ID_NAMESPACE ?? ID_NAMESPACE, user.id),
+    id: uuidOf(user.id, own.ID_NAMESPACE ?? LEGACY_NAMESPACE),
     ...names(user),
     active: true,
     verified: emailVerified(user),
@@ -168,17 +166,6 @@ function languages(claim: unknown): string[] | undefined {
   if (parts === null) return undefined
   const [, language = '', country] = parts
   return [country === undefined ? language : `${language}_${country}`]
-}
-
-/** RFC 9562, section 5.5: the same name in the same namespace is the same UUID, today and tomorrow. */
-function nameBasedUuid(namespace: string, name: string): string {
-  const bytes = createHash('sha1')
-    .update(Buffer.from(namespace.replaceAll('-', ''), 'hex'))
-    .update(name, 'utf8')
-    .digest()
-  bytes.writeUInt8((bytes.readUInt8(6) & 0x0f) | 0x50, 6)
-  bytes.writeUInt8((bytes.readUInt8(8) & 0x3f) | 0x80, 8)
-  return bytes.toString('hex', 0, 16).replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
 }
 
 /** Whatever is not 200 is shown as 404; the true status is for those who read the log of either side. */

@@ -28,7 +28,8 @@ export function uncovered(fields: readonly Field[], mapping: Mapping): Field[] {
   return fields.filter((field) => !covers(field))
 }
 
-function fieldsOfTemplate(text: string): readonly Field[] {
+/** The fields of a template that has been read before. */
+export function fieldsOfTemplate(text: string): readonly Field[] {
   const template = readTemplate(text)
   return 'wrong' in template ? [] : template.fields
 }

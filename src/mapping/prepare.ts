@@ -13,18 +13,24 @@ export function prepareUser(
 ): Prepared {
   const applied = applyRules(user, rules)
   if (applied.kind === 'left-out') return applied
-  return { kind: 'ready', user: applied.user, attributes: attributesOf(applied.user, mapping) }
+  return { kind: 'ready', user: applied.user, attributes: attributesBy(mapping)(applied.user) }
 }
 
-/** What a mapping makes of a user whose fields are right. */
-export function attributesOf(user: CopiedUser, mapping: Mapping): Readonly<Record<string, unknown>> {
-  const mapped = Object.entries(mapping.attributes).map(
-    ([field, name]) => [name, valueIn(user, field)] as const,
+/** What a mapping makes of users whose fields are right. Read once for many users. */
+export function attributesBy(mapping: Mapping): (user: CopiedUser) => Readonly<Record<string, unknown>> {
+  const fields = Object.entries(mapping.attributes)
+  const calculated = Object.entries(mapping.calculated).map(
+    ([name, text]) => [name, readTemplate(text)] as const,
   )
-  const calculated = Object.entries(mapping.calculated).map(([name, text]) => {
-    const template = readTemplate(text)
-    return [name, 'wrong' in template ? undefined : fill(template, user)] as const
-  })
-  // Own members even for names such as __proto__.
-  return Object.fromEntries([...mapped, ...calculated].filter(([, value]) => isPresent(value)))
+  return (user) => {
+    const attributes: [string, unknown][] = []
+    const add = (name: string, value: unknown) => {
+      if (isPresent(value)) attributes.push([name, value])
+    }
+    for (const [field, name] of fields) add(name, valueIn(user, field))
+    for (const [name, template] of calculated)
+      add(name, 'wrong' in template ? undefined : fill(template, user))
+    // Own members even for names such as __proto__.
+    return Object.fromEntries(attributes)
+  }
 }

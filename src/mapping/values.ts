@@ -251,6 +251,8 @@ function ofLocale(text: string): ValueCode | null {
 }
 
 function isLocale(text: string): boolean {
+  // Nearly all are of this shape, and Intl takes its time.
+  if (/^[a-z]{2,3}(?:-[A-Z]{2})?$/.test(text)) return true
   if (text.length > 64) return false
   try {
     return Intl.getCanonicalLocales(text).length === 1
@@ -281,12 +283,15 @@ function isUri(text: string): boolean {
 /** https://encoding.spec.whatwg.org/#windows-1252, 0x80 to 0x9f; the five that are undefined are themselves there. */
 const WINDOWS_1252 = '€\x81‚ƒ„…†‡ˆ‰Š‹Œ\x8dŽ\x8f\x90‘’“”•–—˜™š›œ\x9džŸ'
 
+/** The first two bytes of a character in UTF-8, taken for Windows-1252. */
+const SEQUENCE = /[\xc2-\xf4][\x80-\xbf€‚ƒ„…†‡ˆ‰Š‹ŒŽ‘’“”•–—˜™š›œžŸ]/
+
 /**
  * What a text was before its UTF-8 was taken for Windows-1252: `CafÃ©` was `Café`. Null where it cannot have been. That a
  * text of another kind has only such sequences by chance does not happen in any language's spelling.
  */
 export function readAgain(text: string): string | null {
-  if (!/[Â-ô]/.test(text)) return null
+  if (!SEQUENCE.test(text)) return null
   const bytes: number[] = []
   for (const character of text) {
     const code = character.charCodeAt(0)

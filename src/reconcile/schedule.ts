@@ -20,6 +20,7 @@ export function scheduleReading(
       const tally = await read(stop)
       if (tally.confirmed + tally.notStored > 0) log({ event: 'reconciled', target, ...tallyIn(tally) })
     } catch (error) {
+      if (stop.aborted) return
       log({ event: 'reconcile-failed', target, code: codeOf(error) })
     }
   })

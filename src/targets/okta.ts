@@ -1,6 +1,7 @@
 import { z } from 'zod'
 import type { OutboundAnswer } from '../outbound/call.ts'
 import { oktaHash } from './okta-hash.ts'
+import { oktaConfirmations } from './okta-log.ts'
 import { addressOf, clockOf, expected, jsonOf, numberIn, sameJson } from './read-answer.ts'
 import {
   type Brought,
@@ -73,6 +74,7 @@ export const okta: TargetKind = {
   name: 'okta',
   title: 'Okta',
   settings,
+  confirmations: oktaConfirmations,
   traits: {
     hook: true,
     reads: (hash) => oktaHash(hash) !== null,

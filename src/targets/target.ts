@@ -40,7 +40,7 @@ export class TargetError extends Error {}
 export interface Traits {
   /** It can ask our hook at the first sign-in for a user whose password it does not have. */
   readonly hook: boolean
-  /** Users who are to be asked for by the hook must not be there: they are not created. */
+  /** The hook is asked for users whom the target does not have: who is to be asked for must not be brought. Absent: for users who are there. */
   readonly hookWants?: 'absent'
   /** Whether it reads this hash, in a notation of its own. */
   reads(hash: PortableHash): boolean
@@ -178,6 +178,14 @@ export class RunHalt extends Error {
   }
 }
 
+/** The access token is not taken any more: `authorize` is asked again, and then the same orders are brought. */
+export class ExpiredError extends Error {
+  constructor() {
+    super('the access token is not taken any more')
+    this.name = 'ExpiredError'
+  }
+}
+
 /** What an answer says of limits. Moments are milliseconds since 1970 by the target's clock: see `now`. */
 export interface LimitNotice {
   /** Calls of a window, and how many of them are left. */
@@ -203,6 +211,11 @@ export interface Target {
   readonly batch?: number
   /** Processes that may call at the same time; undefined: as many as there are. */
   readonly processes?: number
+  /**
+   * The file that `append` writes, of targets that are a file. A plan has a file of its own, whose name is made of this one and the
+   * plan's id; its lines are JSON objects with the user's `id`.
+   */
+  readonly file?: string
   /** Looks whether the target is ready: attributes defined, hook active, mails off. */
   examine(context: Context, use: TargetUse): Promise<readonly Finding[]>
   /** At most `batch` orders of one action, and `traits.batch` where that is absent. Throws CallFailure, RunHalt. */

@@ -26,7 +26,14 @@ async function read(content: string | Buffer, options: Partial<LoadRequest> = {}
     send: async () => {},
     lateRefusals: async function* () {},
     findMissing: async () => ({ missing: 0, kept: false }),
-    commit: async () => ({ added: rows.length, changed: 0, deleted: 0, keptPurged: 0, changedAfterMigration: 0, unusable: {} }),
+    commit: async () => ({
+      added: rows.length,
+      changed: 0,
+      deleted: 0,
+      keptPurged: 0,
+      changedAfterMigration: 0,
+      unusable: {},
+    }),
     close: async () => {},
   }
   const encoder: RowEncoder = {

@@ -3,6 +3,7 @@ import { holders, moved } from '../forget/helpers.ts'
 import { type TestDatabase, testDatabase } from '../helpers/db.ts'
 import { admin, runCommand, startProcess } from '../helpers/process.ts'
 import { caller, delivery, importEvent, passwordImport, signUp } from '../helpers/service.ts'
+import { until } from '../helpers/until.ts'
 import { cheapUsers, loadUsers } from '../helpers/users.ts'
 
 let db: TestDatabase
@@ -13,12 +14,6 @@ beforeAll(async () => {
 afterAll(() => db.drop())
 
 const AT_ONCE = { MIGRATED_GRACE_SECONDS: '0', PURGE_AFTER_SECONDS: '0', PURGE_EVERY_SECONDS: '1' }
-const until = async (isSo: () => Promise<boolean>) => {
-  for (const end = Date.now() + 45_000; Date.now() < end; )
-    if (await isSo()) return
-    else await new Promise((later) => setTimeout(later, 100))
-  expect.fail('it did not become so within 45 s')
-}
 
 test('two processes purge what is confirmed, while people sign in; the purged are answered as migrated, without an alarm', async () => {
   const services = [await startProcess(db.url, AT_ONCE), await startProcess(db.url, AT_ONCE)]
