@@ -216,7 +216,7 @@ async function lookAt({ wanted, given, rules, shown }: Look, io: Io): Promise<Re
   const traits = wanted.kind?.traits ?? null
   const standard = traits === null ? null : defaultMapping(traits, Object.keys(traits.standard))
   const progress = progressLine(io)
-  const keys = await openSharedKeys(wanted.url)
+  const keys = await openSharedKeys(wanted.url, io.stop)
   try {
     return await checkCopy({
       rows: readCopiedUsers(wanted.url, io.stop),

@@ -1,8 +1,10 @@
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { check as command } from '../../src/commands/check.ts'
 import { appliedRules } from '../../src/db/fixes.ts'
 import { type TestDatabase, testDatabase } from '../helpers/db.ts'
 import { runCommand } from '../helpers/process.ts'
@@ -176,6 +178,24 @@ test('nobody has anything to put right: exit 0', async () => {
   const result = await runCommand(['check'], { DATABASE_URL: clean.url })
   await clean.drop()
   expect(result).toEqual({ code: 0, out: '1 user: 1 clean, 0 with warnings only, 0 with errors\n', err: '' })
+})
+
+test('a check that is stopped says so, and tells nothing', async () => {
+  let out = ''
+  let err = ''
+  const code = await command.run([], {
+    env: { DATABASE_URL: db.url },
+    stdin: Readable.from([]),
+    out: (text) => {
+      out += text
+    },
+    err: (text) => {
+      err += text
+    },
+    terminal: false,
+    stop: AbortSignal.abort(),
+  })
+  expect({ code, out, err }).toEqual({ code: 1, out: '', err: 'carryover check: stopped before the end\n' })
 })
 
 test.for([
