@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events'
 import type { Claimed, Ended, PlanNow, Released, RunStore } from '../db/plan-items.ts'
 import { Failure } from '../errors.ts'
 import type { Call } from '../outbound/call.ts'
-import { type Context, type Result, RunHalt, type Target } from '../targets/target.ts'
+import { type Context, ExpiredError, type Result, RunHalt, type Target } from '../targets/target.ts'
 import { createAuthorization } from './authorized.ts'
 import { bringInHalves } from './batch.ts'
 import { backoff, createBell } from './bell.ts'
@@ -269,9 +269,10 @@ export async function runPlan(deps: RunDeps): Promise<RunEnd> {
       await bringInHalves(batch, (orders) => target.bring(orders, context), tell)
       countFailures(answered, began)
     } catch (error) {
-      if (error instanceof RunHalt) {
-        halt = error
-        await patiently(() => store.pause(error.reason))
+      const halting = haltOf(error)
+      if (halting !== null) {
+        halt = halting
+        await patiently(() => store.pause(halting.reason))
         await look()
       } else if (!(error instanceof Interrupted)) throw error
     } finally {
@@ -366,6 +367,12 @@ export async function runPlan(deps: RunDeps): Promise<RunEnd> {
   }
   if (broken !== undefined) throw broken.error
   return { kind: endOf(now) ?? 'interrupted', now: await store.now().catch(() => now), halt }
+}
+
+/** A token that ended was fetched anew before the target could say so; one that is not taken even then is none. */
+function haltOf(error: unknown): RunHalt | null {
+  if (error instanceof RunHalt) return error
+  return error instanceof ExpiredError ? new RunHalt('unauthorized', '401') : null
 }
 
 /** A stretch of time in which this process may call. Every call that waits for its turn listens to its end. */

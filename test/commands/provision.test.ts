@@ -143,7 +143,10 @@ test('nothing begins with another mapping', async () => {
   await loaded(2)
   const plan = await planned()
   const same = await files.file('same.json', JSON.stringify(mapping))
-  const other = await files.file('other.json', JSON.stringify({ ...mapping, calculated: { nickName: '{login}' } }))
+  const other = await files.file(
+    'other.json',
+    JSON.stringify({ ...mapping, calculated: { nickName: '{login}' } }),
+  )
   expect(await provision(plan, ['--mapping', other])).toMatchObject({
     code: 1,
     err: 'carryover provision: the mapping is not as it was when the plan was made: make a new plan\n',
