@@ -104,6 +104,7 @@ export async function openQuery(
       rows: opened.rows,
       bytes: () => 0,
       ofBytes: 0,
+      uniform: true,
       digest: () => null,
       watermark: opened.watermark,
     },

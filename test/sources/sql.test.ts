@@ -116,6 +116,36 @@ function holds(source: Source) {
     expect(summary.refusedPath).toMatch(/refused\.jsonl$/)
   })
 
+  test('a column that nobody knows is told once, and nothing is changed', async () => {
+    await expect(read(source, QUERY)).rejects.toThrow(
+      'unknown columns, to be given to --map or --drop: modified',
+    )
+    await expect(read(source, QUERY, [...MARKED, '--map', 'phone=profile.phone'])).rejects.toThrow(
+      '--map names columns that the file does not have: phone',
+    )
+    expect(await rows('select from legacy.users')).toEqual([])
+    expect((await listLoads(database.url, null, 1))[0]?.state).toBe('failed')
+  })
+
+  test('a query that takes long is stopped', async () => {
+    const sleep = source.from === 'mysql' ? 'sleep(600)' : `pg_sleep(600)::text`
+    const args = await argsOf(source, `select id, login, ${sleep} as password_hash from people`, [])
+    const child = startCommand(['load', ...args], {
+      DATABASE_URL: database.url,
+      SOURCE_DATABASE_URL: source.url(),
+    })
+    let err = ''
+    child.stderr.on('data', (chunk: Buffer) => {
+      err += chunk.toString()
+    })
+    await expect.poll(() => err, { timeout: 30_000 }).toContain('may write there')
+    const ended = new Promise((done) => child.once('close', done))
+    child.kill('SIGTERM')
+    expect(await ended).toBe(1)
+    expect(err).toContain('carryover load: stopped; nothing was changed')
+    expect((await listLoads(database.url, null, 1))[0]?.state).toBe('stopped')
+  })
+
   test('more rows than are fetched at a time', async () => {
     await source.run(
       `insert into people ${source.from === 'mysql' ? 'select seq, concat(seq), concat(seq), null from seq_10_to_5009' : `select n, n, n, null from generate_series(10, 5009) n`}`,
