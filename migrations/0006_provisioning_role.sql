@@ -42,3 +42,55 @@ grant update (decision, decided_at) on carryover.password_changes to carryover_p
 grant select on carryover.plans, carryover.plan_counts to carryover_admin;
 --> statement-breakpoint
 grant select, insert, update on carryover.cursors to carryover_hooks;
+--> statement-breakpoint
+-- What a run has done about passwords that were changed in the old system after the migration counts as decided, once. Whoever
+-- is asked for again begins anew in the ledger, or the hook would go on saying that the provider has a password of its own.
+create function carryover.settle_password_changes() returns trigger
+language plpgsql security definer
+set search_path = pg_catalog, pg_temp
+as $$
+declare
+  asked text[];
+  deltas jsonb;
+begin
+  if not exists (select from ended e where e.why = 'password-changed' and e.state in ('updated', 'unchanged')) then
+    return null;
+  end if;
+  with done as (
+    select e.user_id, e.method from ended e join begun b on b.plan = e.plan and b.place = e.place
+    where e.why = 'password-changed' and e.method in ('hook', 'reset') and b.state = 'pending'
+      and e.state in ('updated', 'unchanged')
+  ),
+  decided as (
+    update carryover.password_changes c
+    set decision = case d.method when 'hook' then 'asked-again' else 'reset' end, decided_at = clock_timestamp()
+    from done d where c.user_id = d.user_id and c.decision = 'open'
+    returning c.user_id, d.method
+  )
+  select array_agg(d.user_id) from decided d where d.method = 'hook' into asked;
+  -- In the order of the key, as record_outcomes does.
+  with again as (
+    select u.user_id, u.cohort, u.scheme, u.usable from carryover.users u
+    where u.user_id = any (asked) and u.state = 'migrated' and u.purged_at is null and u.deleted_at is null
+    order by u.user_id
+    for update
+  ),
+  moved as (
+    update carryover.users u set state = 'unmigrated', verified_at = null, migrated_at = null
+    from again a where u.user_id = a.user_id
+    returning a.cohort, a.scheme, a.usable
+  )
+  select jsonb_agg(jsonb_build_object('cohort', m.cohort, 'scheme', m.scheme, 'unmigrated', 1, 'migrated', -1,
+    'verified', 0, 'unverifiable', (not m.usable)::int)) from moved m into deltas;
+  -- The last thing before the commit: others wait for the rows of the counts until then.
+  if deltas is not null then
+    perform carryover.add_counts(deltas);
+  end if;
+  return null;
+end $$;
+--> statement-breakpoint
+revoke all on function carryover.settle_password_changes() from public;
+--> statement-breakpoint
+create trigger settle_password_changes after update on carryover.plan_items
+referencing old table as begun new table as ended
+for each statement execute function carryover.settle_password_changes();

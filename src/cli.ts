@@ -12,6 +12,7 @@ import { load } from './commands/load.ts'
 import { loads } from './commands/loads.ts'
 import { migrate } from './commands/migrate.ts'
 import { table } from './commands/options.ts'
+import { plan } from './commands/plan.ts'
 import { probe } from './commands/probe.ts'
 import { prove } from './commands/prove.ts'
 import { provision } from './commands/provision.ts'
@@ -34,6 +35,7 @@ export const commands: readonly Command[] = [
   sync,
   reconcile,
   counts,
+  plan,
   purge,
   erase,
   formats,

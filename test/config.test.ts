@@ -318,7 +318,7 @@ test.each([
 })
 
 test('every setting says what it is for', () => {
-  for (const [name, { purpose }] of Object.entries(settings)) expect(purpose, name).toMatch(/^[A-Z].*\.$/)
+  for (const [name, { purpose }] of Object.entries(settings)) expect(purpose, name).toMatch(/^[A-Z`].*\.$/)
 })
 
 describe('a dialect whose callers have tokens', () => {

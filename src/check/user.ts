@@ -80,14 +80,21 @@ export function userChecker({ traits, mapping, region }: Demands, bounded: (fiel
 
   return (user: CopiedUser, copiedLogin: string): Checked => {
     const faults: Fault[] = []
+    const lumped = new Set<string>()
+    // Of fields that are not told apart, a user has each problem once.
+    const tell = (code: Code, field: Field) => {
+      const told = bounded(field)
+      if (told !== field && lumped.size === lumped.add(code).size) return
+      faults.push({ code, field: told })
+    }
     const faulty = new Set<Field>()
     const fields = fieldsOf(user)
     for (const field of fields) {
       const plan = planOf(field)
-      if (!plan.covered) faults.push({ code: 'unmapped-field', field })
+      if (!plan.covered) tell('unmapped-field', field)
       if (plan.kind === null) continue
       for (const code of problemsOf(plan.kind, valueIn(user, field), region)) {
-        faults.push({ code, field })
+        tell(code, field)
         faulty.add(field)
       }
     }

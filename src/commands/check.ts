@@ -216,7 +216,7 @@ async function lookAt({ wanted, given, rules, shown }: Look, io: Io): Promise<Re
   const traits = wanted.kind?.traits ?? null
   const standard = traits === null ? null : defaultMapping(traits, Object.keys(traits.standard))
   const progress = progressLine(io)
-  const keys = await openSharedKeys(wanted.url)
+  const keys = await openSharedKeys(wanted.url, io.stop)
   try {
     return await checkCopy({
       rows: readCopiedUsers(wanted.url, io.stop),
@@ -394,7 +394,7 @@ function rows(cells: readonly (readonly string[])[]): string {
 
 function inWords(report: Report): string {
   const { users, clean, onlyWarnings, withErrors, leftOut, problems, effects } = report
-  const sums = `${whole(users)} users: ${whole(clean)} clean, ${whole(onlyWarnings)} with warnings only, ${whole(withErrors)} with errors${leftOut === 0 ? '' : `, ${whole(leftOut)} left out by rules`}\n`
+  const sums = `${whole(users)} ${users === 1 ? 'user' : 'users'}: ${whole(clean)} clean, ${whole(onlyWarnings)} with warnings only, ${whole(withErrors)} with errors${leftOut === 0 ? '' : `, ${whole(leftOut)} left out by rules`}\n`
   return [sums, ...effects.map(effectLine), ...problems.map(problemLines)].join('')
 }
 

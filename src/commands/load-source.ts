@@ -5,7 +5,7 @@ import { basename } from 'node:path'
 import { readSourceUrl } from '../config.ts'
 import { isColumn, readFields } from '../load/columns.ts'
 import type { FileOptions } from '../load/shape.ts'
-import { SourceError, type SourceRows } from '../load/source-row.ts'
+import type { SourceRows } from '../load/source-row.ts'
 import type { SourceFormat } from '../sources/format.ts'
 import { formatDetected } from '../sources/index.ts'
 import type { DatabaseKind, OpenQuery, QueryOptions } from '../sources/sql.ts'
@@ -104,6 +104,7 @@ export async function openQuery(
       rows: opened.rows,
       bytes: () => 0,
       ofBytes: 0,
+      uniform: true,
       digest: () => null,
       watermark: opened.watermark,
     },
@@ -126,11 +127,16 @@ export function withWatermark(fields: FileOptions, watermark: string | null): Fi
   return { ...fields, drop: [...fields.drop, watermark] }
 }
 
-/** What the history calls it: nothing that signs in. Throws SourceError. */
+/** What the history calls it. */
 export function originOf(input: FileWish | QueryWish, path: string, io: Io): string {
-  if (input.kind === 'file') return basename(path)
-  const text = readSourceUrl(io.env)
-  if (!URL.canParse(text)) throw new SourceError('SOURCE_DATABASE_URL is not a connection string')
-  const { hostname, pathname, searchParams } = new URL(text)
-  return `${hostname || (searchParams.get('host') === null ? '' : 'local')}${pathname}`
+  return input.kind === 'file' ? basename(path) : placeOf(readSourceUrl(io.env))
+}
+
+/** Host and database of a connection string. Where a password might be taken for them, nothing. */
+export function placeOf(url: string): string {
+  const [before = ''] = url.replace(/^[a-z]+:\/\//, '').split('?')
+  const at = before.lastIndexOf('@')
+  if (at < 0 && url.includes('@')) return ''
+  const place = before.slice(at + 1)
+  return /^[\w.:[\]-]*\/[\w.-]*$/.test(place) ? place : ''
 }

@@ -91,8 +91,10 @@ loaded again. Users who were erased stay away, and to users whose hash was purge
       return tellLoad(summary, (performance.now() - started) / 1_000, wish.json, io)
     } catch (error) {
       progress.clear()
-      await run.history?.end(error instanceof StoppedError ? 'stopped' : 'failed').catch(() => {})
-      return explainLoad(error, run.committed, io)
+      // Reading from a source is stopped by taking its connection away.
+      const reason = io.stop.aborted ? new StoppedError('stopped') : error
+      await run.history?.end(reason instanceof StoppedError ? 'stopped' : 'failed').catch(() => {})
+      return explainLoad(reason, run.committed, io)
     } finally {
       await run.history?.close()
     }
@@ -143,12 +145,15 @@ async function bringQuery(run: Run, input: QueryWish): Promise<Loaded> {
   const fields = withWatermark(file, input.watermark)
   const opened = await openQuery(input, fields, history.watermark, run.io)
   const request = { ...fields, filing: filingOf(run), refusedPath, reasonsPath }
+  const cut = () => void opened.close()
+  run.io.stop.addEventListener('abort', cut)
   try {
     const deps = depsOf(run, named, () => opened.rows.watermark?.() ?? null)
     return input.commitEvery === null
       ? await loadAll({ ...request, source: opened.rows }, deps)
       : await bringParts(run, request, opened.rows, input.commitEvery, deps)
   } finally {
+    run.io.stop.removeEventListener('abort', cut)
     await opened.close()
   }
 }

@@ -21,6 +21,7 @@ export async function findUsers(client: pg.Client, filing: Filing): Promise<void
   await client.query('analyze pg_temp.load_matches')
   await setLate(client, ambiguous)
   await setLate(client, idTaken)
+  await client.query(nobodyToDelete)
   await client.query(byKey)
   await setLate(client, repeatedUser)
 }
@@ -84,6 +85,10 @@ const idTaken = `insert into pg_temp.load_late (line, rule, id, raw)
   select s.line, 'id-taken', s.id, s.raw from pg_temp.load_staged s
   where not s.known and not exists (select from pg_temp.load_matches m where m.line = s.line)
     and exists (select from legacy.users u where u.id = s.id)`
+
+/** Its id says nothing of whom the copy knows by that id. */
+const nobodyToDelete = `delete from pg_temp.load_staged s
+  where s.deleted and not s.known and not exists (select from pg_temp.load_matches m where m.line = s.line)`
 
 const byKey = `update pg_temp.load_staged s set source_id = s.id, id = m.user_id
   from pg_temp.load_matches m where m.line = s.line and m.user_id <> s.id`
@@ -174,7 +179,7 @@ const deleteMissing = `insert into pg_temp.load_staged (line, id, login, status,
 const forgetOrigins = `delete from carryover.origins o using pg_temp.load_missing m
   where o.source = $1 and o.user_id = m.user_id and not m.only_here`
 
-/** Remembers whose rows these were, and how far a query was read. Before the commit. */
+/** Remembers whose rows these were, of who is deleted as well, and how far a query was read. Before the commit. */
 export async function rememberSource(
   client: pg.Client,
   source: string,
@@ -188,7 +193,7 @@ export async function rememberSource(
   await client.query(
     `insert into carryover.origins (source, source_id, user_id)
     select $1, coalesce(s.source_id, s.id), s.id from pg_temp.load_staged s
-    where not s.known and s.line > 0 and not s.deleted
+    where not s.known and s.line > 0
     on conflict do nothing`,
     [source],
   )

@@ -40,7 +40,8 @@ export const legacyUsers = legacy.table('users', {
 
 /**
  * The ledger: one row a user with its migration state. Rows are added and reclassified by `load` and `sync`;
- * the state is moved only by `carryover.record_outcomes` and `carryover.confirm_users`, and only forwards.
+ * the state is moved only by `carryover.record_outcomes` and `carryover.confirm_users`, and only forwards; but for users whose
+ * password was changed in the old system afterwards and who are asked for it again: `carryover.settle_password_changes`.
  */
 export const ledger = carryover.table(
   'users',

@@ -67,8 +67,11 @@ const HALF_BYTES = 6
  * key, so neither side needs memory for all; what a target takes for equal is known here alone, so an index of the copy
  * could not tell it.
  */
-export async function openSharedKeys(url: string): Promise<SharedKeys> {
+export async function openSharedKeys(url: string, stop: AbortSignal): Promise<SharedKeys> {
   const client = await step('connecting', () => connectOwner(url, 'carryover check'))
+  // Ends even the statement in flight, which may be sorting for minutes.
+  const end = () => void client.end().catch(() => {})
+  stop.addEventListener('abort', end, { once: true })
   try {
     await step('preparing the comparison', () => prepare(client))
   } catch (error) {
@@ -106,7 +109,10 @@ export async function openSharedKeys(url: string): Promise<SharedKeys> {
         return { shared, sharers: await sharersIn(client, told) }
       })
     },
-    close: () => client.end().catch(() => {}),
+    close: () => {
+      stop.removeEventListener('abort', end)
+      return client.end().catch(() => {})
+    },
   }
 }
 

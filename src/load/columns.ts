@@ -87,14 +87,7 @@ export function layoutOf(header: readonly string[], options: FieldOptions): Layo
       'the first line is not a header: it names none of the columns, and no name in it is mapped to one',
     )
   }
-  const unknown = header.flatMap((name, at) => (purposes[at] ? [] : [shown(name, at)]))
-  if (unknown.length > 0)
-    throw new FieldsError(`unknown columns, to be given to --map or --drop: ${unknown.join(', ')}`)
-  const missing = mapped.filter((name) => !header.includes(name))
-  if (missing.length > 0)
-    throw new FieldsError(
-      `--map names columns that the file does not have: ${missing.map((name) => shown(name)).join(', ')}`,
-    )
+  requireKnown(header, fields, mapped)
   const at = Object.fromEntries(columns.map((column) => [column, -1])) as Record<Column, number>
   purposes.forEach((purpose, place) => {
     if (purpose?.kind !== 'column') return
@@ -109,6 +102,18 @@ export function layoutOf(header: readonly string[], options: FieldOptions): Layo
       purpose?.kind === 'profile' ? [{ name: purpose.name, at: place }] : [],
     ),
   }
+}
+
+/** Throws FieldsError that lists every name nobody knows, or every mapped one that is not there. */
+export function requireKnown(header: readonly string[], fields: Fields, mapped: readonly string[]): void {
+  const unknown = header.flatMap((name, at) => (fields(name) ? [] : [shown(name, at)]))
+  if (unknown.length > 0)
+    throw new FieldsError(`unknown columns, to be given to --map or --drop: ${unknown.join(', ')}`)
+  const missing = mapped.filter((name) => !header.includes(name))
+  if (missing.length > 0)
+    throw new FieldsError(
+      `--map names columns that the file does not have: ${missing.map((name) => shown(name)).join(', ')}`,
+    )
 }
 
 /** The layout of the cells that the JSON Lines reader makes. */

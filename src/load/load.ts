@@ -6,6 +6,7 @@ import type { LoadRecord } from '../db/loads.ts'
 import type { LateRefusal, Merged } from '../db/merge.ts'
 import type { StoredHash } from '../domain.ts'
 import type { Batch, EncodeJob } from './batches.ts'
+import { requireKnown } from './columns.ts'
 import { readLines } from './lines.ts'
 import { collectRefusals, type KeptFile, type Refusals, type RefusedLine, type Seal } from './refusals.ts'
 import { type Classified, rowReader } from './row.ts'
@@ -112,7 +113,9 @@ function filingOf({ filing, withoutHashes }: LoadRequest, { layout }: Shape): Fi
 async function withFirstRow(request: LoadRequest, source: SourceRows): Promise<LoadRequest> {
   const rows = source.rows[Symbol.asyncIterator]()
   const first = await rows.next()
-  const { fields } = rowsShape(request)
+  const { fields, mapped } = rowsShape(request)
+  if (source.uniform && first.done !== true && 'row' in first.value)
+    requireKnown(Object.keys(first.value.row), fields, mapped)
   const hasHashes = (row: SourceRow | BrokenRow) =>
     'broken' in row ||
     Object.keys(row.row).some((name) => {

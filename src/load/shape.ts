@@ -28,8 +28,12 @@ export interface Sink extends Omit<RecordSink, 'broken'> {
 }
 
 /** How rows of a source are read: by their names, as those of JSON Lines. Throws FieldsError. */
-export function rowsShape(options: FieldOptions): { readonly layout: Layout; readonly fields: Fields } {
-  return { layout: fixedLayout(), fields: readFields(options).fields }
+export function rowsShape(options: FieldOptions): {
+  readonly layout: Layout
+  readonly fields: Fields
+  readonly mapped: readonly string[]
+} {
+  return { layout: fixedLayout(), ...readFields(options) }
 }
 
 /** Looks at the beginning of a file. Throws FieldsError. */

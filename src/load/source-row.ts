@@ -27,6 +27,8 @@ export interface SourceRows {
   /** Of a file: how many bytes have been read, and how many there are. 0: not known. */
   bytes(): number
   readonly ofBytes: number
+  /** Every row has the names of the first, as those of a query: one that nobody knows is told once, and nothing is read. */
+  readonly uniform?: true
   /** Of a file, after the last row: SHA-256 in hexadecimal. Null: there is no file. */
   digest(): string | null
   /** Of a query, after the last row: how far it was read. Kept with the source when its rows are. */

@@ -14,6 +14,8 @@ export const reasons = {
   'hash-changes-later':
     'the row changed lately, so the password may change again: the hook always has the newest',
   'hashes-not-wanted': 'no hashes are given away',
+  'hook-while-absent':
+    'the target asks the hook about users whom it does not have: the first sign-in creates the user',
   'no-usable-hash':
     'the stored hash can neither be read by the target nor checked here: the user resets the password',
   'no-hook': 'the target neither reads the stored hash nor asks a hook: the user resets the password',
@@ -91,7 +93,7 @@ export interface Policy {
   readonly changedPasswords: 'leave' | 'ask-again' | 'reset'
   /** null: all of them. */
   readonly cohorts: ReadonlySet<string> | null
-  readonly traits: Pick<Traits, 'hook' | 'replacesHash' | 'updates' | 'removes'>
+  readonly traits: Pick<Traits, 'hook' | 'hookWants' | 'replacesHash' | 'updates' | 'removes'>
 }
 
 export function decide(subject: Subject, policy: Policy): Decision {
@@ -138,7 +140,10 @@ function revival({ status }: Row, { traits }: Policy): Decision {
 }
 
 function creation(row: Row, ledger: Ledger, policy: Policy): Decision {
-  return { action: 'create', ...firstCredential(row, ledger, policy) }
+  const credential = firstCredential(row, ledger, policy)
+  if (credential.method === 'hook' && policy.traits.hookWants === 'absent')
+    return nothing('hook-while-absent')
+  return { action: 'create', ...credential }
 }
 
 function firstCredential(
@@ -163,10 +168,11 @@ function migrated(
   provisioned: Provisioned,
   policy: Policy,
 ): Decision {
-  const { updates, hook } = policy.traits
+  const { updates } = policy.traits
   if (changedAfterwards && updates) {
     if (policy.changedPasswords === 'reset') return update('reset', 'password-changed')
-    if (policy.changedPasswords === 'ask-again' && hook && usable) return update('hook', 'password-changed')
+    if (policy.changedPasswords === 'ask-again' && asksAgain(policy.traits) && usable)
+      return update('hook', 'password-changed')
   }
   const profile = profileOf(provisioned, policy)
   return changedAfterwards && profile.why === 'unchanged' ? nothing('password-stays-old') : profile
@@ -179,15 +185,20 @@ function waiting(row: Row, { state, usable }: Ledger, provisioned: Provisioned, 
   // The hook answers from the copy, which has the new hash.
   if (provisioned.method === 'hook')
     return profile.why === 'unchanged' ? nothing('password-changed') : profile
-  const { updates, replacesHash, hook } = policy.traits
+  const { updates, replacesHash } = policy.traits
   // The right password was given, so the target may hold one by now.
   if (state === 'unmigrated' && updates) {
     if (replacesHash && row.readable && policy.hashes !== 'never') return update('hash', 'password-changed')
-    if (hook && usable) return update('hook', 'password-changed')
+    if (asksAgain(policy.traits) && usable) return update('hook', 'password-changed')
   }
   // Who resets the password anyway has lost nothing.
   if (provisioned.method === 'reset') return profile
   return profile.why === 'unchanged' ? nothing('password-stays-old') : profile
+}
+
+/** Whether the hook can be asked about a user who is there already. */
+export function asksAgain({ hook, hookWants }: Pick<Traits, 'hook' | 'hookWants'>): boolean {
+  return hook && hookWants !== 'absent'
 }
 
 function profileOf({ sameContent }: Provisioned, { traits }: Policy): Decision {

@@ -1,6 +1,7 @@
 // Looks at a target before anything is brought there.
 import { type Call, CallFailure } from '../outbound/call.ts'
 import { type Finding, RunHalt, type Target, type TargetUse } from '../targets/target.ts'
+import { createAuthorization } from './authorized.ts'
 
 /** Milliseconds that an answer "too many" is waited out for at most, and how often. */
 const LONGEST_WAIT_MS = 90_000
@@ -13,10 +14,9 @@ export async function findingsOf(
   { call, wait }: { readonly call: Call; wait(ms: number): Promise<void> },
 ): Promise<readonly Finding[]> {
   try {
-    const { headers } = await target.authorize(call)
-    const asked: Call = async (request) => {
+    const patient: Call = async (request) => {
       for (let waits = 0; ; waits++) {
-        const answer = await call({ ...request, headers: { ...headers, ...request.headers } })
+        const answer = await call(request)
         if (answer.status !== 429 || waits === MOST_WAITS) return answer
         const { waitMs, resetAt, now } = target.limitOf(answer) ?? {}
         const ms = waitMs ?? (resetAt === undefined ? 1_000 : resetAt - (now ?? Date.now()))
@@ -24,7 +24,8 @@ export async function findingsOf(
       }
     }
     const append = () => Promise.reject(new Error('nobody is brought while a plan is made'))
-    return await target.examine({ call: asked, wait, append }, use)
+    const authorized = createAuthorization(target, () => performance.now())
+    return await target.examine({ call: authorized(patient), wait, append }, use)
   } catch (error) {
     if (error instanceof CallFailure)
       return [{ severity: 'error', code: error.code, text: `The target could not be asked: ${error.code}.` }]

@@ -86,6 +86,8 @@ export interface PlanRequest {
   readonly id: string
   readonly kind: Pick<TargetKind, 'name' | 'traits'>
   readonly settingsDigest: Buffer
+  /** Users in a request. */
+  readonly batch: number
   readonly options: PlanOptions
   readonly now: Date
 }
@@ -139,10 +141,14 @@ export async function makePlan(request: PlanRequest, deps: PlanDeps): Promise<Pl
     tag: options.tag,
     users: planning.users,
     ...sums.report(),
-    forecast: forecast(sums.report().byAction, kind.traits, {
-      rate: options.rate ?? undefined,
-      share: options.share,
-    }),
+    forecast: forecast(
+      sums.report().byAction,
+      { ...kind.traits, batch: request.batch },
+      {
+        rate: options.rate ?? undefined,
+        share: options.share,
+      },
+    ),
     needs: kind.traits.needs(use),
     findings,
   }

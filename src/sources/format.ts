@@ -4,6 +4,8 @@ import type { BrokenRow, SourceRow } from '../load/source-row.ts'
 export interface SourceFormat {
   /** As `--format` and the history of loads have it. */
   readonly name: string
+  /** What it is and what it lacks, for the help and the page. */
+  readonly note: string
   /** Endings of file names that are this format and no other, with their dot: `['.ldif']`. Empty: `--format` or `detect` says. */
   readonly extensions: readonly string[]
   /**

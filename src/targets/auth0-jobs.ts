@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { CallFailure, type OutboundAnswer, type OutboundRequest } from '../outbound/call.ts'
 import { multipart } from './multipart.ts'
 import { expected, jsonOf } from './read-answer.ts'
-import { type Context, RunHalt } from './target.ts'
+import { type Context, ExpiredError, RunHalt } from './target.ts'
 
 /** Auth0 takes 500 KB and advises to stay below 400 in large migrations. */
 export const MOST_FILE_BYTES = 400_000
@@ -41,16 +41,18 @@ export type JobOutcome =
 
 /**
  * Runs one import job to its end: https://auth0.com/docs/manage-users/user-migration/bulk-user-imports
- * Throws CallFailure when nobody knows whether it was taken, RunHalt.
+ * Throws CallFailure when nobody knows whether it was taken, ExpiredError, RunHalt.
  */
 export async function runImport(job: ImportJob, context: Context): Promise<JobOutcome> {
   const started = await context.call(request(job))
   if (started.status === 429) return { kind: 'postponed', reason: 'busy' }
   if (started.status >= 500) return { kind: 'postponed', reason: 'no-answer' }
   haltOn(started)
-  if (started.status === 404) throw new RunHalt('not-found', codeOf(started))
-  if (started.status >= 400)
-    return { kind: 'failed', code: codeOf(started), tooLarge: started.status === 413 }
+  const code = codeOf(started)
+  if (started.status === 404) throw new RunHalt('not-found', code)
+  // As inexistent_connection: the next file would fare no better.
+  if (started.status === 400 && code.includes('connection')) throw new RunHalt('misconfigured', code)
+  if (started.status >= 400) return { kind: 'failed', code, tooLarge: started.status === 413 }
   const { id } = expected(started, jobShape)
   const url = `${job.api}/jobs/${encodeURIComponent(id)}`
   const ended = await ending(url, context)
@@ -171,9 +173,10 @@ async function attempted(url: string, context: Context): Promise<OutboundAnswer 
   }
 }
 
-/** Throws RunHalt where the next user would fare no better. */
+/** Throws RunHalt where the next user would fare no better, ExpiredError where another token may help. */
 export function haltOn(answer: OutboundAnswer): void {
-  if (answer.status === 401 || answer.status === 403) throw new RunHalt('unauthorized', codeOf(answer))
+  if (answer.status === 401) throw new ExpiredError()
+  if (answer.status === 403) throw new RunHalt('unauthorized', codeOf(answer))
 }
 
 const failureShape = z.object({ errorCode: z.string().optional(), message: z.string().optional() })

@@ -675,7 +675,7 @@ function userUrl({ api }: Opened, userId: string): string {
   return `${api}/users/${encodeURIComponent(userId)}`
 }
 
-/** What an answer about one user means that is no success. Throws RunHalt. */
+/** What an answer about one user means that is no success. Throws ExpiredError, RunHalt. */
 function failed(answer: OutboundAnswer): Result {
   haltOn(answer)
   if (answer.status === 429 || answer.status === 503) return { kind: 'postponed', reason: 'busy' }

@@ -7,6 +7,7 @@ import {
   type Brought,
   type Candidate,
   type Context,
+  ExpiredError,
   type Finding,
   type LimitNotice,
   type Order,
@@ -105,8 +106,8 @@ export const cidaas: TargetKind = {
     ],
     others: 'defined-beforehand',
     sameness: ['case'],
-    batch: BATCH.most,
-    callsPerBatch: BATCH.most / BATCH.usual,
+    batch: BATCH.usual,
+    callsPerBatch: 1,
     needs,
   },
   open,
@@ -143,6 +144,7 @@ function open(given: TargetSettings): Target {
     hosts: [host],
     authorize: (call) => tokenFor(base, id, secret, call),
     inFlight: 2,
+    batch: opened.batch,
     examine: (context) => examine(opened, context),
     bring: (orders, context) => bring(orders, opened, context),
     limitOf,
@@ -274,7 +276,8 @@ async function send(
     return
   }
   const { code, text } = failureOf(answer)
-  if (status === 401 || status === 403) throw new RunHalt('unauthorized', code)
+  if (status === 401) throw new ExpiredError()
+  if (status === 403) throw new RunHalt('unauthorized', code)
   if (status === 404) throw new RunHalt('not-found', code)
   if (status === 429 || status === 503) return all({ kind: 'postponed', reason: 'busy' })
   // 507 is what cidaas says to an address, and no failure of its own.

@@ -29,7 +29,7 @@ const settings = {
   URL: { purpose: 'Address of FusionAuth, as `https://auth.example.com`.', required: true },
   API_KEY: {
     purpose:
-      'An API key with POST /api/user/import and /api/user/search, and GET, PATCH and DELETE /api/user; for the looks beforehand GET /api/tenant, /api/application and /api/connector.',
+      'An API key with POST /api/user/import and /api/user/search, and PUT, PATCH and DELETE /api/user; for the looks beforehand GET /api/tenant, /api/application and /api/connector.',
     secret: true,
     required: true,
   },
@@ -66,6 +66,8 @@ export const fusionauth: TargetKind = {
     updates: true,
     removes: ['deactivate', 'delete'],
     standard: {
+      // Kept in `data`: the id that FusionAuth has is made of it.
+      id: 'legacyId',
       login: 'username',
       email: 'email',
       'profile.email_verified': 'verified',

@@ -11,6 +11,18 @@ import {
 /** Lines that are written and brought to the disk together. */
 const BATCH = 1_000
 
+/** OpenID Connect Core 1.0, section 5.1. Under the names that they have. */
+const CLAIMS = [
+  ...['name', 'given_name', 'family_name', 'middle_name', 'nickname', 'preferred_username', 'profile'],
+  ...['picture', 'website', 'email_verified', 'gender', 'birthdate', 'zoneinfo', 'locale', 'phone_number'],
+  ...['phone_number_verified', 'address', 'updated_at'],
+]
+
+const STANDARD = {
+  ...{ id: 'id', login: 'login', email: 'email' },
+  ...Object.fromEntries(CLAIMS.map((claim) => [`profile.${claim}`, claim])),
+}
+
 const settings = {
   FILE: {
     purpose:
@@ -31,7 +43,7 @@ export const generic: TargetKind = {
     replacesHash: true,
     updates: true,
     removes: ['deactivate', 'delete'],
-    standard: {},
+    standard: STANDARD,
     attributes: [],
     others: 'taken',
     sameness: [],

@@ -27,7 +27,7 @@ const ID_NAME = 'legacyId'
 /** Says that the number is the user's. Never sent: it only decides about FACTORS. */
 const PHONE_VERIFIED = 'phoneNumberVerified'
 
-/** Two calls a second more than 600 a minute take at usual answer times; three processes stay below the 75 of an org. */
+/** Enough for 600 calls a minute at answers of two seconds; three processes stay below the 75 that an org answers at a time. */
 const IN_FLIGHT = 20
 
 /** What Okta says of a window of a minute is a moment of its own clock; its own SDK waits a second longer. */
@@ -567,6 +567,7 @@ const codes: Readonly<Record<string, ReasonCode | 'halt'>> = {
 /** The first that fits a cause says what is wrong; causes are `field: sentence`, and sentences may change. */
 const causes: readonly { readonly fits: RegExp; readonly reason: ReasonCode }[] = [
   { fits: /is not defined in profile/, reason: 'unknown-attribute' },
+  { fits: /with this field already exists/, reason: 'taken' },
   { fits: /cannot be left blank|is required|must not be null/, reason: 'missing-attribute' },
   {
     fits: /^(?:credentials|password|hash|algorithm|salt|saltOrder|value|workFactor|iterationCount|keySize|digestAlgorithm)\b/,

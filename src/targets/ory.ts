@@ -229,6 +229,10 @@ async function sendBatch(
   })
   const items = itemsOf(answer)
   if (items === undefined) {
+    const [only] = orders
+    // With one identity it is clear which of them is there already.
+    if (answer.status === 409 && only !== undefined && orders.length === 1)
+      return new Map([[only.user.id, await meet(only, textOf(answer), opened, context)]])
     const result = answer.status === 404 || answer.status === 405 ? noSuchApi(answer) : failed(answer)
     if (result.kind === 'refused') return result
     return new Map(orders.map(({ user }) => [user.id, result]))

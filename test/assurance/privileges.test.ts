@@ -148,9 +148,9 @@ const forbiddenTo: Readonly<Record<string, readonly Forbidden[]>> = {
 const callable: Readonly<Record<string, readonly string[]>> = {
   hooks: ['find_users', 'record_outcomes', 'confirm_users', 'common_scheme', 'schema_version'],
   admin: ['find_user_ids', 'schema_version'],
-  load: ['name_key', 'add_counts', 'erased_among', 'schema_version'],
+  load: ['name_key', 'add_counts', 'erased_among', 'changed_since_purge', 'schema_version'],
   purge: ['purge_hashes', 'schema_version'],
-  provision: ['provision_key', 'schema_version'],
+  provision: ['provision_key', 'finish_plan', 'retry_failed', 'schema_version'],
 }
 
 const others = (account: string) =>

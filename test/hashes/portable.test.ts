@@ -415,6 +415,19 @@ const NOT_PORTABLE: readonly { what: string; stored: StoredHash; context?: HashC
   { what: 'salt on both sides', stored: { ...unsalted(SHA1, 'sha1($salt.$pass.$salt)'), salt: 's' } },
   { what: 'the password twice', stored: unsalted(SHA1, 'sha1($pass.$pass)') },
   { what: 'the password as a key', stored: { ...unsalted(SHA1, 'hmac_sha1($pass,$salt)'), salt: 's' } },
+  {
+    what: 'an HMAC of more than the password',
+    stored: { ...unsalted(SHA1, "hmac_sha1($salt,$pass.'!')"), salt: 's' },
+  },
+  {
+    what: 'PBKDF2 of a digest',
+    stored: { ...unsalted(SHA1, 'pbkdf2_sha1(hex(md5($pass)),$salt,1,20)'), salt: 's' },
+  },
+  {
+    what: 'scrypt of a digest',
+    stored: { ...unsalted(SHA1, 'scrypt(hex(md5($pass)),$salt,16,1,1,20)'), salt: 's' },
+  },
+  { what: 'PBKDF2 with MD5', stored: unsalted(`md5:1:c2FsdA==:${base64(Buffer.concat([SALT, SALT]))}`) },
   { what: 'a digest of a digest', stored: unsalted(SHA1, 'sha1(sha1($pass))') },
   { what: 'a salt that is derived from the password', stored: unsalted(SHA1, 'sha1(md5($pass).$pass)') },
   { what: 'two rounds', stored: unsalted(SHA1, 'repeat(1,sha1,sha1($pass))') },

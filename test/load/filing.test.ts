@@ -172,6 +172,17 @@ describe('a source', () => {
   })
 })
 
+test('who was deleted by a key stays away, and a deleted row of nobody says nothing of its id', async () => {
+  const args = ['--source', 'shop', '--key', 'login']
+  const header = 'id,login,password_hash,deleted'
+  await load(['1,ann,,h1,'])
+  const first = await load(['7,ann,,yes', '8,nobody,,yes'], args, header)
+  expect(first.summary).toMatchObject({ rows: 2, deleted: 1, unchanged: 1 })
+  const second = await load(['7,ann,h,', '8,bob,h,'], args, header)
+  expect(told(second.err)).toEqual(['line 2: deleted-earlier'])
+  expect(await copy()).toEqual([['8', 'bob', null, 'h']])
+})
+
 describe('a file without hashes', () => {
   const header = 'id,login,phone,email'
   const args = ['--source', 'crm', '--key', 'login', '--map', 'phone=profile.phone']

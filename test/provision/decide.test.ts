@@ -161,6 +161,31 @@ const cases: readonly {
     becomes: 'create hash hash-readable',
   },
 
+  {
+    title: 'a hash that the target does not read, where the hook is asked about strangers',
+    user: { row: { readable: false } },
+    with: { traits: { hookWants: 'absent' } },
+    becomes: 'none none hook-while-absent',
+  },
+  {
+    title: 'a hash that the target reads, where the hook is asked about strangers',
+    with: { traits: { hookWants: 'absent' } },
+    becomes: 'create hash hash-readable',
+  },
+  {
+    title: 'another hash, where the hook is asked about strangers',
+    user: { provisioned: changed },
+    with: { traits: { hookWants: 'absent' } },
+    becomes: 'none none password-stays-old',
+  },
+  {
+    title:
+      'a password that was changed after the migration, with ask-again, where the hook is asked about strangers',
+    user: { ledger: migrated, provisioned: changed, changedAfterwards: true },
+    with: { changedPasswords: 'ask-again', traits: { hookWants: 'absent' } },
+    becomes: 'none none password-stays-old',
+  },
+
   // disabled and locked
   { title: 'a disabled user', user: { row: { status: 'disabled' } }, becomes: 'none none disabled' },
   { title: 'a locked user', user: { row: { status: 'locked' } }, becomes: 'none none disabled' },

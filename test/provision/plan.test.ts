@@ -19,7 +19,7 @@ import type { Finding, TargetUse, Traits } from '../../src/targets/target.ts'
 import { eraseNow, moved } from '../forget/helpers.ts'
 import { type TestDatabase, testDatabase } from '../helpers/db.ts'
 import { md5 } from '../helpers/users.ts'
-import { runLoad, scratch } from '../load/helpers.ts'
+import { disagreements, runLoad, scratch } from '../load/helpers.ts'
 import { fakeTraits } from './fake-target.ts'
 
 let db: TestDatabase
@@ -112,6 +112,7 @@ async function plan({
         id,
         kind: { name: 'fake', traits: fakeTraits(traits) },
         settingsDigest,
+        batch: 100,
         options: { ...usual, ...options },
         now: new Date('2026-06-01T00:00:00Z'),
       },
@@ -334,6 +335,59 @@ test('passwords that were changed after the migration wait for a decision', asyn
   ])
 })
 
+test.each([
+  {
+    policy: 'ask-again',
+    decided: [
+      ['a', 'asked-again', 'unmigrated'],
+      ['b', 'asked-again', 'unmigrated'],
+      ['c', 'open', 'migrated'],
+    ],
+  },
+  {
+    policy: 'reset',
+    decided: [
+      ['a', 'reset', 'migrated'],
+      ['b', 'reset', 'migrated'],
+      ['c', 'reset', 'migrated'],
+    ],
+  },
+] as const)(
+  'with $policy a changed password is decided when the target has it, once',
+  async ({ policy, decided }) => {
+    await load(row('a'), row('b', { cohort: 'staff' }), row('c'), row('other'))
+    await brought(await plan())
+    await moved(db.owner, 'verified', 20, ['a'])
+    await moved(db.owner, 'migrated', 7_200, ['c'])
+    await withDatabase(db.url, (database) => purgeMigrated(database, 3_600, 100))
+    await moved(db.owner, 'migrated', 10, ['a', 'b', 'other'])
+    await query(`insert into carryover.password_changes (user_id) values ('a'), ('b'), ('c')`)
+    const options = { changedPasswords: policy }
+    const report = await plan({ options })
+    const settled = async () =>
+      (
+        await query(
+          `select c.user_id, c.decision, u.state from carryover.password_changes c join carryover.users u using (user_id) order by 1`,
+        )
+      ).rows.map(({ user_id, decision, state }) => [user_id, decision, state])
+    // As a run does it: with leases first, and with its own rights.
+    await query(`begin; set local session authorization carryover_provision`)
+    await query(`update carryover.plan_items set attempts = 1 where plan = $1`, [report.plan])
+    expect(await settled()).toEqual(['a', 'b', 'c'].map((id) => [id, 'open', 'migrated']))
+    await query(
+      `update carryover.plan_items set state = 'updated', ended_at = now() where plan = $1 and state = 'pending'`,
+      [report.plan],
+    )
+    await query('commit')
+    expect(await settled()).toEqual(decided)
+    expect(await disagreements(db.url)).toEqual([])
+    expect(await items(await plan({ options }))).toEqual([])
+    expect((await query(`select state from carryover.users where user_id = 'other'`)).rows).toEqual([
+      { state: 'migrated' },
+    ])
+  },
+)
+
 test('a purge changes neither the copy of a plan nor what is to be done', async () => {
   await load(row('a'), row('b'))
   await brought(await plan())
@@ -453,6 +507,7 @@ test('an account with the role for provisioning can make a plan', async () => {
         id,
         kind: { name: 'fake', traits: fakeTraits() },
         settingsDigest,
+        batch: 100,
         options: usual,
         now: new Date(),
       }

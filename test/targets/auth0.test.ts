@@ -7,6 +7,7 @@ import {
   type Candidate,
   type Context,
   type Credential,
+  ExpiredError,
   type Order,
   RunHalt,
   TargetError,
@@ -117,13 +118,13 @@ describe('tokens', () => {
     await expect(target.authorize(call)).rejects.toThrow(CallFailure)
   })
 
-  test('an ended token stops the run', async () => {
+  test('another one is wanted when it has ended, at a job as at one user', async () => {
     const { simulator, target, context } = await started()
     simulator.endTokens()
-    await expect(target.bring([order(candidate('1'))], context)).rejects.toMatchObject({
-      reason: 'unauthorized',
-      targetCode: '401',
-    })
+    for (const action of ['create', 'update', 'deactivate', 'delete'] as const) {
+      const user = candidate('1', { credential: { kind: 'keep' } })
+      await expect(target.bring([order(user, action)], context)).rejects.toThrow(ExpiredError)
+    }
   })
 })
 
@@ -321,12 +322,14 @@ describe('whole jobs', () => {
     ])
   })
 
-  test('for a connection that is not there are refused as a whole', async () => {
+  test('for a connection that is not there stop the run', async () => {
     const { target, context } = await started({}, { CONNECTION_ID: 'con_other' })
-    expect(await target.bring([order(candidate('1')), order(candidate('2'))], context)).toMatchObject({
-      kind: 'whole',
-      refused: { targetCode: 'inexistent_connection' },
-    })
+    await expect(target.bring([order(candidate('1')), order(candidate('2'))], context)).rejects.toMatchObject(
+      {
+        reason: 'misconfigured',
+        targetCode: 'inexistent_connection',
+      },
+    )
   })
 })
 

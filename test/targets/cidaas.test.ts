@@ -6,6 +6,7 @@ import {
   type Brought,
   type Candidate,
   type Credential,
+  ExpiredError,
   type Order,
   RunHalt,
   TargetError,
@@ -109,10 +110,12 @@ describe('the way in', () => {
     await expect(target.authorize(call)).rejects.toThrow(CallFailure)
   })
 
-  test('an ended token and a missing scope stop the run', async () => {
+  test('an ended token wants another one, and a missing scope stops the run', async () => {
     const ended = await started()
     ended.simulator.endTokens()
-    await expect(ended.target.bring(many(1), ended.context)).rejects.toThrow(RunHalt)
+    await expect(ended.target.bring(many(1), ended.context)).rejects.toThrow(ExpiredError)
+    const use = { hook: false, hash: true, attributes: [] }
+    await expect(ended.target.examine(ended.context, use)).rejects.toThrow(RunHalt)
     const without = await started({ scopes: [] })
     await expect(without.target.bring(many(1), without.context)).rejects.toMatchObject({
       reason: 'unauthorized',
@@ -174,6 +177,7 @@ describe('users', () => {
     { batch: '1000', sent: [120] },
   ])('go in requests of $batch', async ({ batch, sent }) => {
     const { simulator, target, context } = await started({}, { BATCH: batch })
+    expect(target.batch).toBe(Number(batch))
     const results = resultsOf(await target.bring(many(120), context))
     expect(results).toEqual(many(120).map(({ user }) => ({ kind: 'created', targetId: user.id })))
     expect(simulator.batches()).toEqual(sent)

@@ -25,6 +25,8 @@ export interface Asked {
   readonly body: string
   /** Requests that are being answered, with this one. */
   readonly inFlight: number
+  /** Of these, with the same method and path. */
+  readonly alike: number
 }
 
 export interface Said {
@@ -111,6 +113,7 @@ export async function startServer(options: ServerOptions): Promise<SimulatorServ
   const planned: (Fault | null)[] = []
   let faults = options.faults ?? {}
   let latencyMs = options.latencyMs ?? 0
+  const alike = new Map<string, number>()
   let inFlight = 0
   let mostInFlight = 0
 
@@ -118,9 +121,10 @@ export async function startServer(options: ServerOptions): Promise<SimulatorServ
     lines.push(line)
     if (lines.length > KEPT_LINES) lines.splice(0, KEPT_LINES / 2)
     // Counted by kinds of paths, or every user would be an entry.
-    const key = `${line.method} ${kindOf(line.path)} ${line.status} ${line.fault}`
+    const path = kindOf(line.path)
+    const key = `${line.method} ${path} ${line.status} ${line.fault}`
     const entry = counts.get(key)
-    if (entry === undefined) counts.set(key, { line: { ...line, path: kindOf(line.path) }, times: 1 })
+    if (entry === undefined) counts.set(key, { line: { ...line, path }, times: 1 })
     else entry.times++
   }
 
@@ -134,14 +138,23 @@ export async function startServer(options: ServerOptions): Promise<SimulatorServ
     (incoming, outgoing) => {
       inFlight++
       mostInFlight = Math.max(mostInFlight, inFlight)
-      serve(incoming, outgoing)
+      const kind = `${incoming.method} ${incoming.url?.split('?')[0]}`
+      alike.set(kind, (alike.get(kind) ?? 0) + 1)
+      serve(incoming, outgoing, () => alike.get(kind) ?? 1)
         .catch(() => outgoing.destroy())
-        .finally(() => inFlight--)
+        .finally(() => {
+          inFlight--
+          const left = (alike.get(kind) ?? 1) - 1
+          if (left > 0) alike.set(kind, left)
+          else alike.delete(kind)
+        })
     },
   )
   server.keepAliveTimeout = 60_000
 
-  async function serve(incoming: IncomingMessage, outgoing: ServerResponse) {
+  async function serve(incoming: IncomingMessage, outgoing: ServerResponse, countAlike: () => number) {
+    // As many as there are when it comes: the second one is refused, not the first.
+    const alikeNow = countAlike()
     const fault = drawFault()
     const { method = '', url = '/' } = incoming
     const [path = '', query = ''] = url.split('?')
@@ -159,6 +172,7 @@ export async function startServer(options: ServerOptions): Promise<SimulatorServ
             headers: incoming.headers,
             body,
             inFlight,
+            alike: alikeNow,
           })))
     const cut = said === null || fault === 'cutAfter'
     note({ at: Date.now(), method, path, status: cut ? 0 : said.status, fault })
@@ -233,6 +247,7 @@ export async function startServer(options: ServerOptions): Promise<SimulatorServ
 
 /** The path with whatever looks like a key of a user taken out: `/api/v1/users/*`. */
 function kindOf(path: string): string {
+  if (!/[\d%@]/.test(path.replace('/v1/', '/'))) return path
   return path
     .split('/')
     .map((part) => (/\d|%|@/.test(part) && !/^v\d$/.test(part) ? '*' : part))
@@ -249,10 +264,16 @@ function faultFor(drawn: number, faults: Faults): Fault | null {
   return null
 }
 
-async function textOf(incoming: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = []
-  for await (const chunk of incoming) chunks.push(chunk)
-  return Buffer.concat(chunks).toString('utf8')
+/** By events: iterating over a stream costs as much as the rest of a request. */
+function textOf(incoming: IncomingMessage): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const chunks: Buffer[] = []
+    incoming.on('data', (chunk: Buffer) => chunks.push(chunk))
+    incoming.on('end', () => resolve(Buffer.concat(chunks).toString('utf8')))
+    incoming.on('error', reject)
+    // A body that was cut off has no end.
+    incoming.on('close', () => reject(new Error('the body was cut off')))
+  })
 }
 
 /** Calls that are allowed in a fixed window, as providers count them. */
