@@ -65,6 +65,7 @@ async function planned(): Promise<string> {
       id,
       kind: okta,
       settingsDigest: openTarget(okta, env).settingsDigest,
+      batch: okta.traits.batch,
       now: new Date(),
       options: {
         hashes: 'never',
