@@ -36,10 +36,7 @@ test('the built program plans, brings what it has planned, and then has nothing 
   const second = await planned()
   await loadUsers(db.url, cheapUsers(4))
   const refused = await runCommand(['provision', second.plan], env)
-  expect([refused.code, refused.err]).toEqual([
-    expect.any(Number),
-    expect.stringContaining('the copy'),
-  ])
+  expect([refused.code, refused.err]).toEqual([expect.any(Number), expect.stringContaining('the copy')])
   expect(refused.code).not.toBe(0)
   expect(await planned()).toMatchObject({ users: 4, toDo: 1 })
 })
