@@ -40,7 +40,7 @@ const E164 = /^\+[1-9]\d{1,14}$/
 
 const settings = {
   URL: {
-    purpose: 'Address of the org, as `https://example.okta.com`; not that of the admin console.',
+    purpose: 'Address of the org, as `https://example.okta.com`; not its `-admin` address.',
     required: true,
   },
   TOKEN: {
