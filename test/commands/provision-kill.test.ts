@@ -66,7 +66,6 @@ async function planned(): Promise<string> {
       kind: okta,
       batch: okta.traits.batch,
       settingsDigest: openTarget(okta, env).settingsDigest,
-      batch: okta.traits.batch,
       now: new Date(),
       options: {
         hashes: 'never',
