@@ -206,7 +206,7 @@ function filingOf({ wish, history }: Run): Filing {
 async function begin(run: Run, named: { format: string; origin: string }): Promise<LoadHistory> {
   if (run.history === undefined) {
     run.history = await beginHistory(run.url, { ...named, source: run.wish.filing.source })
-    await expireRefused(run.url)
+    if (run.history.anyDue) await expireRefused(run.url)
   }
   return run.history
 }

@@ -64,8 +64,8 @@ async function planned(): Promise<string> {
     {
       id,
       kind: okta,
-      settingsDigest: openTarget(okta, env).settingsDigest,
       batch: okta.traits.batch,
+      settingsDigest: openTarget(okta, env).settingsDigest,
       now: new Date(),
       options: {
         hashes: 'never',
