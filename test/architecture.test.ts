@@ -10,6 +10,7 @@ const SRC = fileURLToPath(new URL('../src', import.meta.url))
 const allowed: Record<string, readonly string[]> = {
   'domain.ts': [],
   'errors.ts': [],
+  'duration.ts': [],
   'secrets.ts': [],
   'secret-strength.ts': [],
   'input.ts': [],
@@ -72,6 +73,7 @@ const allowed: Record<string, readonly string[]> = {
   check: ['domain.ts', 'errors.ts', 'mapping', 'sheet.ts', 'targets'],
   provision: [
     'domain.ts',
+    'duration.ts',
     'errors.ts',
     'log.ts',
     'metrics.ts',
