@@ -28,7 +28,9 @@ const allowed: Record<string, readonly string[]> = {
     'dialects',
   ],
   'config-tokens.ts': ['callers', 'setting-texts.ts', 'settings-reader.ts'],
+  'config-settings.ts': ['setting-files.ts', 'setting-texts.ts', 'settings-reader.ts', 'callers'],
   'config.ts': [
+    'config-settings.ts',
     'secret-strength.ts',
     'setting-files.ts',
     'setting-texts.ts',
