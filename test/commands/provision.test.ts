@@ -121,6 +121,20 @@ test.each([
     more: {},
   },
   {
+    what: 'the rules have',
+    change: () =>
+      db.owner.query(
+        `insert into carryover.fixes (name, rule) values ('trim', '{"name": "trim", "field": "email", "fix": {"kind": "trim"}}')`,
+      ),
+    more: {},
+  },
+  {
+    what: 'the rules have',
+    change: () =>
+      db.owner.query(`insert into carryover.fixes (name, rule) values ('odd', '{"name": "odd"}')`),
+    more: {},
+  },
+  {
     what: 'the settings of the target have',
     change: async () => {},
     more: { OKTA_PROVISION_GROUP: 'Another' },
