@@ -476,21 +476,30 @@ export function openPresence(
     }
     return places === undefined
   }
+  const take = async () => {
+    try {
+      holds = await takePlace(await open())
+    } catch {
+      // Without the lock nothing is begun; the next look tries again.
+      const broken = client
+      client = undefined
+      await broken?.end().catch(() => {})
+      holds = false
+    }
+    return holds
+  }
+  let taking: Promise<boolean> | undefined
   return {
     hold: async () => {
       if (holds) return true
-      try {
-        holds = await takePlace(await open())
-      } catch {
-        // Without the lock nothing is begun; the next look tries again.
-        const broken = client
-        client = undefined
-        await broken?.end().catch(() => {})
-        holds = false
-      }
-      return holds
+      // Looks overlap while a connection is slow to come. With a connection each, one would keep the place from the other.
+      taking ??= take().finally(() => {
+        taking = undefined
+      })
+      return taking
     },
     end: async () => {
+      await taking
       holds = false
       await client?.end().catch(() => {})
     },

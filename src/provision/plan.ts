@@ -115,7 +115,7 @@ const DAY_MS = 86_400_000
 export async function makePlan(request: PlanRequest, deps: PlanDeps): Promise<PlanReport> {
   const { id, kind, options } = request
   const { planning } = deps
-  const rules = await planning.rules<FixRule>()
+  const rules = await planning.rules()
   const content = { mapping: await deps.mapping(planning.claims), rules }
   const sums = createSums()
   const decided = planner(deps.preparedBy(content), policyOf(request), kind.traits, deps)

@@ -1,6 +1,7 @@
+import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Database } from '../../src/db/client.ts'
-import { controlPlan } from '../../src/db/plan-items.ts'
+import { controlPlan, openPresence } from '../../src/db/plan-items.ts'
 import { createBell } from '../../src/provision/bell.ts'
 import { UNAVAILABLE } from '../../src/provision/run.ts'
 import { type TestDatabase, testDatabase } from '../helpers/db.ts'
@@ -324,6 +325,17 @@ test('a target that lets one process call keeps the others waiting', async () =>
   await Promise.all(loops.map(({ ended }) => ended))
   expect(busy.size).toBe(1)
   expect(await statesOf(copy.owner, plan)).toEqual({ created: 60 })
+})
+
+test('looks that overlap share one connection and one place', async () => {
+  const [plan, target] = [randomUUID(), 'of-one-process']
+  const presence = openPresence(copy.url, plan, target, 1)
+  expect(await Promise.all([presence.hold(), presence.hold()])).toEqual([true, true])
+  const other = openPresence(copy.url, plan, target, 1)
+  expect(await other.hold()).toBe(false)
+  await presence.end()
+  await expect.poll(other.hold).toBe(true)
+  await other.end()
 })
 
 test('an error that is ours ends the run, and what it held is free again', async () => {
