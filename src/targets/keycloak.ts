@@ -2,7 +2,7 @@ import { z } from 'zod'
 import { type Call, CallFailure, type OutboundAnswer } from '../outbound/call.ts'
 import { keycloakCredential, type PasswordCredential } from './keycloak-hash.ts'
 import { examineRealm, ROOT_ATTRIBUTES } from './keycloak-realm.ts'
-import { addressOf, clockOf, expected, jsonOf, numberIn, sameJson } from './read-answer.ts'
+import { addressOf, clockOf, expected, jsonOf, keyShape, numberIn, sameJson } from './read-answer.ts'
 import {
   type Authorization,
   type Candidate,
@@ -220,7 +220,7 @@ function obey(order: Order, opened: Opened, context: Context): Promise<Result> {
 }
 
 const userShape = z.object({
-  id: z.string(),
+  id: keyShape,
   username: z.string(),
   email: z.string().optional(),
   firstName: z.string().optional(),
@@ -298,7 +298,7 @@ async function update(order: Order, opened: Opened, context: Context): Promise<R
   return { kind: 'updated', targetId: there.id }
 }
 
-const credentialsShape = z.array(z.object({ id: z.string(), type: z.string() }))
+const credentialsShape = z.array(z.object({ id: keyShape, type: z.string() }))
 
 /** So that nothing signs in until the user has reset the password. */
 async function dropPasswords(id: string, opened: Opened, context: Context): Promise<Result | null> {

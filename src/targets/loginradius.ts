@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { CallFailure, type OutboundAnswer } from '../outbound/call.ts'
 import { loginRadiusHash } from './loginradius-hash.ts'
-import { addressOf, clockOf, expected, isRecord, jsonOf, numberIn } from './read-answer.ts'
+import { addressOf, clockOf, expected, isRecord, jsonOf, keyShape, numberIn } from './read-answer.ts'
 import {
   type Brought,
   type Candidate,
@@ -387,7 +387,7 @@ const accountsShape = z.object({
   Data: z
     .array(
       z.object({
-        Uid: z.string().min(1),
+        Uid: keyShape,
         ExternalIds: z
           .array(z.object({ Source: z.string().nullish(), SourceId: z.string().nullish() }))
           .nullish(),

@@ -2,7 +2,7 @@ import { z } from 'zod'
 import type { OutboundAnswer } from '../outbound/call.ts'
 import { oktaHash } from './okta-hash.ts'
 import { oktaConfirmations } from './okta-log.ts'
-import { addressOf, clockOf, expected, jsonOf, numberIn, sameJson } from './read-answer.ts'
+import { addressOf, clockOf, expected, jsonOf, keyShape, numberIn, sameJson } from './read-answer.ts'
 import {
   type Brought,
   type Candidate,
@@ -221,7 +221,7 @@ function obey(order: Order, opened: Opened, context: Context): Promise<Result> {
 }
 
 const userShape = z.object({
-  id: z.string(),
+  id: keyShape,
   status: z.string(),
   profile: z.record(z.string(), z.unknown()),
   credentials: z
@@ -488,7 +488,7 @@ function verifiedPhone({ attributes }: Candidate): string | null {
 }
 
 const groupShape = z.object({
-  id: z.string(),
+  id: keyShape,
   type: z.string().optional(),
   profile: z.object({ name: z.string() }),
 })

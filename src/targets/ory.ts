@@ -2,7 +2,16 @@ import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { CallFailure, type OutboundAnswer } from '../outbound/call.ts'
 import { kratosHash } from './ory-notation.ts'
-import { addressOf, clockOf, expected, isRecord, jsonOf, numberIn, sameJson } from './read-answer.ts'
+import {
+  addressOf,
+  clockOf,
+  expected,
+  isRecord,
+  jsonOf,
+  keyShape,
+  numberIn,
+  sameJson,
+} from './read-answer.ts'
 import {
   type Brought,
   type Candidate,
@@ -184,7 +193,7 @@ const batchShape = z.object({
     z.object({
       action: z.string(),
       patch_id: z.string().nullish(),
-      identity: z.string().nullish(),
+      identity: keyShape.nullish(),
       error: z
         .object({ code: z.number().optional(), reason: z.string().nullish(), message: z.string().nullish() })
         .nullish(),
@@ -384,7 +393,7 @@ async function remove(order: Order, opened: Opened, context: Context): Promise<R
 }
 
 const identityShape = z.object({
-  id: z.string(),
+  id: keyShape,
   schema_id: z.string(),
   external_id: z.string().nullish(),
   state: z.string().optional(),
