@@ -78,13 +78,9 @@ export async function beginHistory(
       const id = rows[0]?.id ?? 0
       await client.query(`select pg_advisory_lock(${ALIVE}, ${ID('$1::bigint')})`, [id])
       await client.query('commit')
-      const { rows: known } = await client.query<{ watermark: string | null }>(
-        'select watermark from carryover.sources where name = $1',
-        [source],
-      )
       return {
         id,
-        watermark: known[0]?.watermark ?? null,
+        watermark: await watermarkIn(client, source),
         end: async (state) => {
           await client.query(
             `update carryover.loads set state = $2, ended_at = clock_timestamp() where id = $1 and state = 'running'`,
@@ -98,6 +94,22 @@ export async function beginHistory(
     await client.end().catch(() => {})
     throw error
   }
+}
+
+/** How far the source was read by loads that were committed. */
+export async function keptWatermark(url: string, source: string | null): Promise<string | null> {
+  return onConnection(url, async (client) => {
+    await requireTable(client)
+    return watermarkIn(client, source)
+  })
+}
+
+async function watermarkIn(client: pg.Client, source: string | null): Promise<string | null> {
+  const { rows } = await client.query<{ watermark: string | null }>(
+    'select watermark from carryover.sources where name = $1',
+    [source],
+  )
+  return rows[0]?.watermark ?? null
 }
 
 async function requireTable(client: pg.Client): Promise<void> {
