@@ -221,7 +221,7 @@ async function begin(run: Run, named: { format: string; origin: string }): Promi
   if (run.rehearsal !== null) return keptWatermark(run.url, source)
   if (run.history === undefined) {
     run.history = await beginHistory(run.url, { ...named, source })
-    await expireRefused(run.url)
+    if (run.history.anyDue) await expireRefused(run.url)
   }
   return run.history.watermark
 }

@@ -142,7 +142,10 @@ function exchange(
     const timer = setTimeout(() => fail(new CallFailure('timeout')), within)
     request.on('socket', (socket) => {
       // One that was kept alive has been looked at when it was new.
-      if (!socket.connecting) phase = 'secured'
+      if (!socket.connecting) {
+        phase = 'secured'
+        return
+      }
       socket.once('connect', () => {
         phase = 'connected'
         const { remoteAddress } = socket

@@ -86,8 +86,8 @@ export interface PlanRequest {
   readonly id: string
   readonly kind: Pick<TargetKind, 'name' | 'traits'>
   readonly settingsDigest: Buffer
-  /** Users in a request. */
-  readonly batch: number
+  /** Users in a request, where a setting says another number than the traits. */
+  readonly batch?: number
   readonly options: PlanOptions
   readonly now: Date
 }
@@ -143,7 +143,7 @@ export async function makePlan(request: PlanRequest, deps: PlanDeps): Promise<Pl
     ...sums.report(),
     forecast: forecast(
       sums.report().byAction,
-      { ...kind.traits, batch: request.batch },
+      { ...kind.traits, batch: request.batch ?? kind.traits.batch },
       {
         rate: options.rate ?? undefined,
         share: options.share,

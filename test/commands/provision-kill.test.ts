@@ -64,6 +64,7 @@ async function planned(): Promise<string> {
     {
       id,
       kind: okta,
+      batch: okta.traits.batch,
       settingsDigest: openTarget(okta, env).settingsDigest,
       now: new Date(),
       options: {

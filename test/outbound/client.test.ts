@@ -126,6 +126,19 @@ describe.skipIf(!hasOpenssl)('a call over TLS', () => {
     expect((await caller(port, { host })()).text).toBe('here')
   })
 
+  test('a connection that is kept for many calls gathers no listeners', async () => {
+    const port = await serving((_, response) => response.end('here'))
+    const warnings: Error[] = []
+    const warned = (warning: Error) => warnings.push(warning)
+    process.on('warning', warned)
+    const call = caller(port, { connections: 1 })
+    for (let at = 0; at < 30; at++) expect((await call()).text).toBe('here')
+    await new Promise((later) => setImmediate(later))
+    process.off('warning', warned)
+    expect(warnings).toEqual([])
+    expect(sockets.size).toBe(1)
+  })
+
   test('any other status is an answer, also one without a body', async () => {
     const port = await serving((request, response) => {
       response.statusCode = Number(request.url?.slice(1))
