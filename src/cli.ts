@@ -7,6 +7,7 @@ import { demo } from './commands/demo.ts'
 import { doctor } from './commands/doctor.ts'
 import { erase } from './commands/erase.ts'
 import { formats } from './commands/formats.ts'
+import { freeze } from './commands/freeze.ts'
 import { harden } from './commands/harden.ts'
 import { load } from './commands/load.ts'
 import { loads } from './commands/loads.ts'
@@ -42,6 +43,7 @@ export const commands: readonly Command[] = [
   analyze,
   check,
   provision,
+  freeze,
   tryLogin,
   probe,
   prove,

@@ -110,7 +110,8 @@ const MOST_RATE = 1_000_000
 /** Well within what any target takes for a group's name. */
 const MOST_TAG = 100
 
-function optionsOf(values: Values, traits: Traits, now: Date): PlanOptions {
+/** Throws UsageError. Of no values: what is done where nothing is said. */
+export function optionsOf(values: Values, traits: Traits, now: Date): PlanOptions {
   const usual = traits.removes.includes('deactivate') ? 'deactivate' : 'leave'
   const removals = oneOf('--removals', values.removals ?? usual, ['deactivate', 'delete', 'leave'])
   if (removals !== 'leave' && !traits.removes.includes(removals))
@@ -167,7 +168,7 @@ function tagOf(given: string | undefined, now: Date): string {
 }
 
 /** undefined: the target's own names. */
-async function mappingOf(path: string | undefined): Promise<Mapping | undefined> {
+export async function mappingOf(path: string | undefined): Promise<Mapping | undefined> {
   if (path === undefined) return undefined
   const text = await readFile(path, 'utf8').catch(() => null)
   if (text === null) throw new UsageError('--mapping takes the path of a file that can be read')
@@ -180,7 +181,7 @@ async function mappingOf(path: string | undefined): Promise<Mapping | undefined>
 }
 
 /** Fields of every copy, whatever its profiles have. */
-const OWN_FIELDS = ['id', 'login', 'email', 'status', 'cohort']
+export const OWN_FIELDS = ['id', 'login', 'email', 'status', 'cohort']
 
 async function planned(
   kind: TargetKind,

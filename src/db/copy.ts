@@ -46,8 +46,13 @@ const TARGETS: Readonly<Record<Lane, string>> = {
 /**
  * What is done in place of writing and committing, on the connection that has the staged rows: `compare` says what the load
  * would do. Then all of it is rolled back.
+ * @param watermark how far the source has been read now; null: not known of it
  */
-export type Rehearsal = (client: pg.Client, compare: () => Promise<Merged>) => Promise<Merged>
+export type Rehearsal = (
+  client: pg.Client,
+  compare: () => Promise<Merged>,
+  watermark: string | null,
+) => Promise<Merged>
 
 /** Begins a load. Throws StepError if another one is under way, or if the copy is not ours to fill. */
 export async function openLoad(
@@ -100,7 +105,7 @@ async function begin(client: pg.Client, filing: Filing, rehearsal: Rehearsal | u
     },
     commit: async ({ direct, deltas, unusable }, watermark = null, recordOf) => {
       if (rehearsal !== undefined) {
-        const compared = await rehearsal(client, () => compareStaged(client))
+        const compared = await rehearsal(client, () => compareStaged(client), watermark)
         await step('rolling back', () => client.query('rollback'))
         return compared
       }

@@ -36,8 +36,8 @@ export interface SourceStanding {
   readonly leftOut: { readonly purged: number; readonly hardened: number }
   /** In the copy, of this source, and not in it. */
   readonly missing: Behind
-  /** How far the source was read by loads that were committed. */
-  readonly watermark: string | null
+  /** The source's greatest one, and that of the loads that were committed. */
+  readonly watermark: { readonly source: string | null; readonly kept: string | null }
   readonly lastLoad: LastLoad | null
 }
 
@@ -55,11 +55,15 @@ export function rehearseFreeze(source: string): {
   let found: SourceStanding | undefined
   return {
     standing: () => found,
-    rehearsal: async (client, compare) => {
+    rehearsal: async (client, compare, watermark) => {
       await step('looking at the source', () => requireSource(client, source))
       await step('comparing hashes', () => setUncomparedAside(client))
       const merged = await compare()
-      found = await step('comparing users', () => standingOf(client, source, merged))
+      found = await step('comparing users', async () => ({
+        ...(await standingOf(client, source)),
+        merged,
+        watermark: { source: watermark, kept: await watermarkOf(client, source) },
+      }))
       return merged
     },
   }
@@ -75,7 +79,9 @@ async function requireSource(client: pg.Client, source: string): Promise<void> {
  * staged any more.
  */
 async function setUncomparedAside(client: pg.Client): Promise<void> {
-  await client.query(`create temp table freeze_uncompared (id text primary key, why text not null) on commit drop`)
+  await client.query(
+    `create temp table freeze_uncompared (id text primary key, why text not null) on commit drop`,
+  )
   await client.query(
     `insert into pg_temp.freeze_uncompared select distinct s.id, 'purged' from pg_temp.load_staged s where s.purged`,
   )
@@ -94,7 +100,10 @@ async function setUncomparedAside(client: pg.Client): Promise<void> {
   await client.query('analyze pg_temp.freeze_uncompared')
 }
 
-async function standingOf(client: pg.Client, source: string, merged: Merged): Promise<SourceStanding> {
+async function standingOf(
+  client: pg.Client,
+  source: string,
+): Promise<Omit<SourceStanding, 'merged' | 'watermark'>> {
   await client.query(
     `create temp table freeze_copied on commit drop as
     select distinct o.user_id as id from carryover.origins o join legacy.users u on u.id = o.user_id where o.source = $1`,
@@ -105,7 +114,6 @@ async function standingOf(client: pg.Client, source: string, merged: Merged): Pr
   const copied = await digestOf(client, COPIED)
   const fate = (name: string) => behind(client, `select id from pg_temp.load_fates where fate = $1`, [name])
   return {
-    merged,
     added: await fate('added'),
     changed: await fate('changed'),
     deleted: await fate('deleted'),
@@ -130,7 +138,6 @@ async function standingOf(client: pg.Client, source: string, merged: Merged): Pr
       having not bool_or(exists (select from pg_temp.load_late t where t.id in (o.user_id, o.source_id)))`,
       [source],
     ),
-    watermark: await watermarkOf(client, source),
     lastLoad: await lastLoad(client, source),
   }
 }
