@@ -9,7 +9,7 @@ import { StepError, step } from '../db/step.ts'
 import { hashContextOf } from '../hash-context.ts'
 import { portableOf } from '../hashes/portable.ts'
 import { MappingError } from '../mapping/json.ts'
-import { prepareUser } from '../mapping/prepare.ts'
+import { preparedBy } from '../mapping/prepare.ts'
 import { defaultMapping, readMapping } from '../mapping/read.ts'
 import type { Mapping } from '../mapping/user.ts'
 import { createCaller } from '../outbound/client.ts'
@@ -207,7 +207,7 @@ async function planned(
           const fields = (await claims()).map((name) => `profile.${name}`)
           return defaultMapping(kind.traits, [...OWN_FIELDS, ...fields])
         },
-        prepare: prepareUser,
+        preparedBy,
         portable: (stored) => portableOf(stored, context),
         examine: network?.examine ?? null,
         progress: progress.at,

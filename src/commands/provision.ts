@@ -19,7 +19,7 @@ import { type ProvisionedPlan, readProvisioning } from '../db/provisioning.ts'
 import { hashContextOf } from '../hash-context.ts'
 import { portableOf } from '../hashes/portable.ts'
 import { MappingError } from '../mapping/json.ts'
-import { prepareUser } from '../mapping/prepare.ts'
+import { preparedBy } from '../mapping/prepare.ts'
 import { readMapping } from '../mapping/read.ts'
 import type { Mapping } from '../mapping/user.ts'
 import { createCaller } from '../outbound/client.ts'
@@ -317,6 +317,7 @@ async function work(plan: Plan, { target, kind, key, share }: Opened, told: Told
   const presence = openPresence(url, plan.id, plan.target, target.processes)
   const file = createAppender(target.file === undefined ? null : fileOfPlan(target.file, plan.id))
   const progress = progressOf(io)
+  const prepare = preparedBy(content)
   const deps: RunDeps = {
     target,
     batch: target.batch ?? kind.traits.batch,
@@ -324,7 +325,7 @@ async function work(plan: Plan, { target, kind, key, share }: Opened, told: Told
     hold: presence.hold,
     ready: (item) =>
       readied(item, {
-        prepare: (user) => prepareUser(user, content),
+        prepare,
         portable: (stored) => portableOf(stored, context),
         reads: kind.traits.reads,
         contentDigest: (candidate) => contentDigest(key, candidate),

@@ -4,7 +4,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest'
 import { provisionFor } from '../../src/commands/provision.ts'
 import { openTarget } from '../../src/config-targets.ts'
 import { openPlanning } from '../../src/db/plans.ts'
-import { prepareUser } from '../../src/mapping/prepare.ts'
+import { preparedBy } from '../../src/mapping/prepare.ts'
 import { defaultMapping } from '../../src/mapping/read.ts'
 import { makePlan } from '../../src/provision/plan.ts'
 import { okta } from '../../src/targets/okta.ts'
@@ -86,7 +86,7 @@ async function planned(): Promise<string> {
       {
         planning,
         mapping: async () => mapping,
-        prepare: prepareUser,
+        preparedBy,
         portable: () => null,
         examine: null,
         progress: () => {},

@@ -116,7 +116,15 @@ async function plan({
         options: { ...usual, ...options },
         now: new Date('2026-06-01T00:00:00Z'),
       },
-      { planning, mapping: async () => mapping, prepare, portable, examine, progress: () => {}, stop },
+      {
+        planning,
+        mapping: async () => mapping,
+        preparedBy: () => prepare,
+        portable,
+        examine,
+        progress: () => {},
+        stop,
+      },
     )
   } finally {
     await planning.close()
@@ -515,7 +523,7 @@ test('an account with the role for provisioning can make a plan', async () => {
       const deps = {
         planning,
         mapping: async () => mapping,
-        prepare,
+        preparedBy: () => prepare,
         portable,
         examine: null,
         progress: () => {},
