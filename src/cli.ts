@@ -20,6 +20,7 @@ import { provision } from './commands/provision.ts'
 import { purge } from './commands/purge.ts'
 import { reconcile } from './commands/reconcile.ts'
 import { serve } from './commands/serve.ts'
+import { suggest } from './commands/suggest.ts'
 import { sync } from './commands/sync.ts'
 import { tryLogin } from './commands/try.ts'
 import { ConfigError } from './config.ts'
@@ -31,6 +32,7 @@ export const commands: readonly Command[] = [
   serve,
   migrate,
   load,
+  suggest,
   loads,
   harden,
   sync,

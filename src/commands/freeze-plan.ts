@@ -6,7 +6,7 @@ import { openPlanning, readPlan } from '../db/plans.ts'
 import { hashContextOf } from '../hash-context.ts'
 import { portableOf } from '../hashes/portable.ts'
 import { StoppedError } from '../load/load.ts'
-import { prepareUser } from '../mapping/prepare.ts'
+import { preparedBy } from '../mapping/prepare.ts'
 import { defaultMapping } from '../mapping/read.ts'
 import { makePlan, type PlanContent, type PlanReport, PlanStopped } from '../provision/plan.ts'
 import type { TargetKind } from '../targets/target.ts'
@@ -64,7 +64,7 @@ export async function planNow({ url, kind, mapping, newest }: PlanNowRequest, io
           const fields = (await claims()).map((name) => `profile.${name}`)
           return defaultMapping(kind.traits, [...OWN_FIELDS, ...fields])
         },
-        prepare: prepareUser,
+        preparedBy,
         portable: (stored) => portableOf(stored, context),
         examine: null,
         progress: () => {},

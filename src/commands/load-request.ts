@@ -6,6 +6,7 @@ import type { SourceFormat } from '../sources/format.ts'
 import { formatNamed, formatOfExtension, sourceFormats } from '../sources/index.ts'
 import { BYTES_AS, type BytesAs, DATABASES, type DatabaseKind } from '../sources/sql.ts'
 import { UsageError } from './command.ts'
+import { fieldsIn } from './load-fields.ts'
 import { readOptions } from './options.ts'
 
 /** What `readWish` knows, for a command that takes the same. */
@@ -13,6 +14,7 @@ export const loadOptions = {
   format: { type: 'string' },
   map: { type: 'string', multiple: true },
   drop: { type: 'string', multiple: true },
+  fields: { type: 'string' },
   cohort: { type: 'string' },
   delimiter: { type: 'string' },
   refused: { type: 'string' },
@@ -101,6 +103,7 @@ export async function wishOf(values: LoadValues, positionals: readonly string[])
   const path = isQuery ? '' : (positionals[0] ?? '')
   const input = isQuery ? queryOf(values) : await fileWishOf(path, values)
   const filing = filingOf(values, input)
+  const reviewed = values.fields === undefined ? { map: [], drop: [] } : await fieldsIn(values.fields)
   const cohort = values.cohort?.trim() ?? 'default'
   if (cohort === '' || Buffer.byteLength(cohort) > 128 || cohort.includes('\0'))
     throw new UsageError('--cohort takes a name of at most 128 bytes')
@@ -111,8 +114,11 @@ export async function wishOf(values: LoadValues, positionals: readonly string[])
       format: input.kind === 'file' && input.format === 'csv' ? 'csv' : 'jsonl',
       delimiter: delimiterOf(values.delimiter),
       cohort,
-      map: values.map ?? [],
-      drop: (values.drop ?? []).flatMap((names) => names.split(',')).filter((name) => name !== ''),
+      map: [...reviewed.map, ...(values.map ?? [])],
+      drop: [
+        ...reviewed.drop,
+        ...(values.drop ?? []).flatMap((names) => names.split(',')).filter((name) => name !== ''),
+      ],
       withoutHashes: filing.source !== null || filing.key.kind !== 'id' || filing.updateOnly,
     },
     filing,

@@ -44,6 +44,8 @@ loaded again. Users who were erased stay away, and to users whose hash was purge
 --format NAME           csv, jsonl, or another that docs/load.md lists; default: by the file's extension or beginning
 --map SOURCE=COLUMN     the file's SOURCE is COLUMN, or profile.NAME to collect it into the profile; repeatable
 --drop NAME[,NAME...]   fields of the file that are not wanted; repeatable
+--fields FILE           both, from a file that \`carryover suggest\` has written and somebody has reviewed; --map and --drop
+                        add to it
 --cohort NAME           cohort of rows that name none (default: default)
 --delimiter C           between the cells of a CSV file (default: a comma; \\t for a tab)
 --refused FILE          where refused rows go (default: users.csv -> users.refused.csv), replacing what is there; the
