@@ -1,5 +1,6 @@
 import { analyze } from './commands/analyze.ts'
 import { audit } from './commands/audit.ts'
+import { changes } from './commands/changes.ts'
 import { check } from './commands/check.ts'
 import { type Command, type ExitCode, type Io, UsageError } from './commands/command.ts'
 import { counts } from './commands/counts.ts'
@@ -45,6 +46,7 @@ export const commands: readonly Command[] = [
   analyze,
   check,
   provision,
+  changes,
   freeze,
   tryLogin,
   probe,
