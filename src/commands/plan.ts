@@ -106,7 +106,8 @@ const MOST_RATE = 1_000_000
 /** Well within what any target takes for a group's name. */
 const MOST_TAG = 100
 
-function optionsOf(values: Values, traits: Traits, now: Date): PlanOptions {
+/** Throws UsageError. Of no values: what is done where nothing is said. */
+export function optionsOf(values: Values, traits: Traits, now: Date): PlanOptions {
   const usual = traits.removes.includes('deactivate') ? 'deactivate' : 'leave'
   const removals = oneOf('--removals', values.removals ?? usual, ['deactivate', 'delete', 'leave'])
   if (removals !== 'leave' && !traits.removes.includes(removals))
@@ -150,7 +151,7 @@ function tagOf(given: string | undefined, now: Date): string {
 }
 
 /** Fields of every copy, whatever its profiles have. */
-const OWN_FIELDS = ['id', 'login', 'email', 'status', 'cohort']
+export const OWN_FIELDS = ['id', 'login', 'email', 'status', 'cohort']
 
 async function planned(
   kind: TargetKind,
