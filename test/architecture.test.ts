@@ -69,6 +69,7 @@ const allowed: Record<string, readonly string[]> = {
   load: ['domain.ts', 'errors.ts', 'hashes'],
   'portable-hash.ts': [],
   outbound: ['errors.ts'],
+  'issuer-keys.ts': ['errors.ts', 'callers', 'outbound'],
   targets: ['errors.ts', 'legacy-uuid.ts', 'outbound', 'portable-hash.ts'],
   sources: ['errors.ts'],
   mapping: ['errors.ts'],

@@ -27,13 +27,21 @@ export function explainLoad(error: unknown, committed: number, io: Io): ExitCode
   return 1
 }
 
-export function tellLoad(summary: LoadSummary, seconds: number, json: boolean, io: Io): ExitCode {
+export function tellLoad(
+  summary: LoadSummary,
+  seconds: number,
+  { json, dry }: { readonly json: boolean; readonly dry: boolean },
+  io: Io,
+): ExitCode {
   const { firstRefused, ...numbers } = summary
   for (const refusal of firstRefused) io.err(`${sentenceOf(refusal)}\n`)
   if (summary.refused > firstRefused.length)
-    io.err(`and ${summary.refused - firstRefused.length} more: see ${summary.reasonsPath}\n`)
-  if (json) io.out(`${JSON.stringify({ ...numbers, seconds: Number(seconds.toFixed(3)) })}\n`)
-  else io.out(inWords(summary, seconds))
+    io.err(`and ${summary.refused - firstRefused.length} more${dry ? '' : `: see ${summary.reasonsPath}`}\n`)
+  if (json)
+    io.out(
+      `${JSON.stringify({ ...(dry && { dryRun: true }), ...numbers, seconds: Number(seconds.toFixed(3)) })}\n`,
+    )
+  else io.out(`${dry ? 'dry run: nothing was changed\n' : ''}${inWords(summary, seconds)}`)
   return summary.refused > 0 ? 1 : 0
 }
 

@@ -4,14 +4,14 @@ import { UsageError } from './command.ts'
 
 type Options = NonNullable<ParseArgsConfig['options']>
 
-/** Node's own parser, with its complaints as usage errors. `positionals`: how many, by name. */
+/** Node's own parser, with its complaints as usage errors. `positionals`: how many, by name; null: any number. */
 export function readOptions<const O extends Options>(
   args: readonly string[],
   options: O,
-  positionals: readonly string[] = [],
+  positionals: readonly string[] | null = [],
 ) {
   const parsed = parse(args, options)
-  if (parsed.positionals.length !== positionals.length) {
+  if (positionals !== null && parsed.positionals.length !== positionals.length) {
     throw new UsageError(
       positionals.length === 0 ? 'no argument was expected' : `expected ${positionals.join(' ')}`,
     )

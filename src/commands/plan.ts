@@ -13,6 +13,7 @@ import { preparedBy } from '../mapping/prepare.ts'
 import { defaultMapping } from '../mapping/read.ts'
 import type { Mapping } from '../mapping/user.ts'
 import { createCaller } from '../outbound/client.ts'
+import { withoutSecrets } from '../outbound/unsaid.ts'
 import { asksAgain, isLeftOut, reasons } from '../provision/decide.ts'
 import { findingsOf } from '../provision/look.ts'
 import {
@@ -105,7 +106,8 @@ const MOST_RATE = 1_000_000
 /** Well within what any target takes for a group's name. */
 const MOST_TAG = 100
 
-function optionsOf(values: Values, traits: Traits, now: Date): PlanOptions {
+/** Throws UsageError. Of no values: what is done where nothing is said. */
+export function optionsOf(values: Values, traits: Traits, now: Date): PlanOptions {
   const usual = traits.removes.includes('deactivate') ? 'deactivate' : 'leave'
   const removals = oneOf('--removals', values.removals ?? usual, ['deactivate', 'delete', 'leave'])
   if (removals !== 'leave' && !traits.removes.includes(removals))
@@ -149,7 +151,7 @@ function tagOf(given: string | undefined, now: Date): string {
 }
 
 /** Fields of every copy, whatever its profiles have. */
-const OWN_FIELDS = ['id', 'login', 'email', 'status', 'cohort']
+export const OWN_FIELDS = ['id', 'login', 'email', 'status', 'cohort']
 
 async function planned(
   kind: TargetKind,
@@ -217,13 +219,13 @@ interface Network {
 }
 
 function networkOf(kind: TargetKind, io: Io): Network {
-  const { target, settingsDigest } = openTarget(kind, io.env)
+  const { target, settingsDigest, secrets } = openTarget(kind, io.env)
   const call = createCaller({ hosts: target.hosts, ...readOutboundSettings(io.env) })
   const wait = (ms: number) => later(ms, undefined, { signal: io.stop }).catch(() => {})
   return {
     settingsDigest,
     batch: target.batch,
-    examine: (use) => findingsOf(target, use, { call, wait }),
+    examine: (use) => findingsOf(target, use, { call: withoutSecrets(call, secrets), wait }),
     close: () => call.close(),
   }
 }

@@ -107,6 +107,18 @@ export async function beginHistory(
   }
 }
 
+/** How far the source was read by loads that were committed. */
+export async function keptWatermark(url: string, source: string | null): Promise<string | null> {
+  return onConnection(url, async (client) => {
+    await requireTable(client)
+    const { rows } = await client.query<{ watermark: string | null }>(
+      'select watermark from carryover.sources where name = $1',
+      [source],
+    )
+    return rows[0]?.watermark ?? null
+  })
+}
+
 async function requireTable(client: pg.Client): Promise<void> {
   const { rows } = await client.query<{ there: boolean }>(
     `select to_regclass('carryover.loads') is not null as there`,

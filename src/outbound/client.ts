@@ -141,7 +141,7 @@ function exchange(
     }
     const timer = setTimeout(() => fail(new CallFailure('timeout')), within)
     request.on('socket', (socket) => {
-      // One that was kept alive has been looked at when it was new.
+      // One that was kept alive has been looked at when it was new. Listeners for what has been would stay with it for good.
       if (!socket.connecting) {
         phase = 'secured'
         return

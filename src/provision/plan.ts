@@ -150,7 +150,8 @@ export async function makePlan(request: PlanRequest, deps: PlanDeps): Promise<Pl
         share: options.share,
       },
     ),
-    needs: kind.traits.needs(use),
+    // All of it is about users who are created or changed.
+    needs: use.attributes.length === 0 ? [] : kind.traits.needs(use),
     findings,
   }
   const stored: NewPlan<PlanContent, PlanReport> = {

@@ -86,6 +86,19 @@ describe.skipIf(!hasOpenssl)('a call over TLS', () => {
     return code
   }
 
+  test('leaves nothing behind on a connection that is kept', async () => {
+    const port = await serving((_, response) => response.end('yes'))
+    const warnings: string[] = []
+    const onWarning = ({ name }: Error) => warnings.push(name)
+    process.on('warning', onWarning)
+    const call = caller(port)
+    // Node warns of the eleventh listener for the same event.
+    for (let calls = 0; calls < 12; calls++) expect((await call()).status).toBe(200)
+    await new Promise((later) => setImmediate(later))
+    process.off('warning', onWarning)
+    expect({ connections: sockets.size, warnings }).toEqual({ connections: 1, warnings: [] })
+  })
+
   test('brings what was sent, and what was answered', async () => {
     const port = await serving((request, response) => {
       const parts: Buffer[] = []
