@@ -2,12 +2,12 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { run } from '../../src/cli.ts'
 import { freezeFor } from '../../src/commands/freeze.ts'
 import type { FreezeLine } from '../../src/commands/freeze-lines.ts'
-import { planFor } from '../../src/commands/plan.ts'
 import { provisionFor } from '../../src/commands/provision.ts'
 import { okta } from '../../src/targets/okta.ts'
 import { everyRow, type TestDatabase, testDatabase } from '../helpers/db.ts'
 import { heard } from '../helpers/io.ts'
 import { type OktaSimulator, startOkta } from '../helpers/simulators/okta.ts'
+import { plannedOffline, targetEnvironment } from '../helpers/target-environment.ts'
 import { md5 } from '../helpers/users.ts'
 import { runLoad, scratch } from '../load/helpers.ts'
 
@@ -254,23 +254,11 @@ describe('a target', () => {
   let env: Record<string, string>
   beforeEach(async () => {
     server = await startOkta()
-    env = {
-      DATABASE_URL: db.url,
-      OKTA_PROVISION_URL: server.url,
-      OKTA_PROVISION_TOKEN_FILE: await files.file('token', server.token),
-      SECRET_FILE_MODE: '0444',
-      OUTBOUND_CA_FILE: await files.file('ca.pem', server.ca),
-      OUTBOUND_ALLOW_ADDRESSES: '127.0.0.0/8',
-    }
+    env = await targetEnvironment('okta', server, db.url, files)
   })
   afterEach(() => server.close())
 
-  const plan = async (...args: string[]): Promise<string> => {
-    const { out } = await heard((io) => planFor([okta]).run(['okta', '--offline', '--json', ...args], io), {
-      env,
-    })
-    return JSON.parse(out).plan
-  }
+  const plan = (...args: string[]) => plannedOffline(okta, env, ...args)
   const provision = async (id: string) => heard((io) => provisionFor([okta]).run([id], io), { env })
   const look = async (rows: readonly string[], ...args: string[]) =>
     verifyFile(rows, '--target', 'okta', ...args)
