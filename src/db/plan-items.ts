@@ -2,11 +2,11 @@
 // statement says whose lease it acts on.
 import { randomUUID } from 'node:crypto'
 import type pg from 'pg'
-import type { StoredHash, UserStatus } from '../domain.ts'
+import type { StoredHash } from '../domain.ts'
+import type { CopiedUser } from '../mapping/user.ts'
 import { batched } from './batch.ts'
 import { connectOwner, type Database } from './client.ts'
-import { cohortIn, hashIn } from './copied.ts'
-import { statusIn } from './users.ts'
+import { copiedUserIn, hashIn } from './copied.ts'
 
 export type PlanState = 'ready' | 'running' | 'paused' | 'stopped' | 'done'
 export type ItemState =
@@ -39,14 +39,7 @@ export interface Claimed {
   /** Tries, this one among them. */
   readonly attempts: number
   readonly row: {
-    readonly user: {
-      readonly id: string
-      readonly login: string
-      readonly email: string | null
-      readonly status: UserStatus
-      readonly cohort: string
-      readonly profile: Readonly<Record<string, unknown>>
-    }
+    readonly user: CopiedUser
     readonly stored: StoredHash
   } | null
   readonly deleted: boolean
@@ -200,7 +193,7 @@ async function claim(
 }
 
 function claimedIn(row: ClaimedRow): Claimed {
-  const { id, login } = row
+  const { id } = row
   return {
     place: row.place,
     userId: row.user_id,
@@ -212,14 +205,7 @@ function claimedIn(row: ClaimedRow): Claimed {
       id === null
         ? null
         : {
-            user: {
-              id,
-              login: login ?? '',
-              email: row.email,
-              status: statusIn(row.status),
-              cohort: cohortIn(row),
-              profile: row.profile ?? {},
-            },
+            user: copiedUserIn({ ...row, id }),
             stored: hashIn({ ...row, id }),
           },
     deleted: row.deleted,
