@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { openTarget } from '../../src/config-targets.ts'
 import { openPlanning } from '../../src/db/plans.ts'
-import { prepareUser } from '../../src/mapping/prepare.ts'
+import { preparedBy } from '../../src/mapping/prepare.ts'
 import { defaultMapping } from '../../src/mapping/read.ts'
 import { makePlan } from '../../src/provision/plan.ts'
 import { okta } from '../../src/targets/okta.ts'
@@ -64,8 +64,8 @@ async function planned(): Promise<string> {
     {
       id,
       kind: okta,
-      settingsDigest: openTarget(okta, env).settingsDigest,
       batch: okta.traits.batch,
+      settingsDigest: openTarget(okta, env).settingsDigest,
       now: new Date(),
       options: {
         hashes: 'never',
@@ -82,7 +82,7 @@ async function planned(): Promise<string> {
     {
       planning,
       mapping: async () => defaultMapping(okta.traits, fields),
-      prepare: prepareUser,
+      preparedBy,
       portable: () => null,
       examine: null,
       progress: () => {},
