@@ -37,7 +37,8 @@ interface Planted {
 
 const planted = (kind: string, count: number, hashOf: (password: string) => string): Planted[] =>
   Array.from({ length: count }, (_, at) => ({
-    id: `${kind}-${at}`,
+    // The first is a formula for spreadsheets.
+    id: `${at === 0 ? '=' : ''}${kind}-${at}`,
     login: `${kind}${at}@login${MARK}.example`,
     email: `${kind}${at}@mail${MARK}.example`,
     phone: phoneOf(at),
@@ -355,6 +356,18 @@ test('the story from the file to the provider and back', allowed(180_000, 900_00
     },
   )
   expect([query.code, query.err]).toEqual([0, expect.any(String)])
+  // A file whose first line is somebody: names of columns would be values.
+  // The first one's hash is hexadecimal, and so could be a name.
+  const headless = csvOf(csvUsers.slice(1)).split('\n').slice(1).join('\n')
+  const misread = await command('load without names of columns', [
+    'load',
+    await file('headless.csv', headless),
+  ])
+  expect(misread.code).toBeGreaterThan(0)
+  await command('suggest', ['suggest', await file('named.csv', csvOf(csvUsers))])
+  await command('suggest without names of columns', ['suggest', await file('headless2.csv', headless)])
+  await command('changes', ['changes'])
+  await command('freeze', ['freeze', '--verify'])
   await command('the history of loads', ['loads', '--json'])
   const page = join(directory, 'check.html')
   for (const args of [
@@ -381,6 +394,8 @@ test('the story from the file to the provider and back', allowed(180_000, 900_00
     await command('status as JSON', ['provision', plan, '--status', '--json'])
     await command('the failed', ['provision', plan, '--failed', join(directory, `${plan}.jsonl`)])
   }
+  const reasons = await readFile(join(directory, `${plans[0]}.jsonl.reasons.csv`), 'utf8')
+  expect(reasons).toContain(`"'=csv-0"`)
   await command('the failed again', ['provision', plans[0] ?? '', '--only-failed', '--json'])
   // Somebody else's token, quoted by whoever refuses it.
   await command('plan with a wrong secret', ['plan', 'okta'], {
@@ -522,7 +537,10 @@ test(
         ...(found(content, profileForms) > 0 ? ['profiles'] : []),
       ]
       const kind = name.replace(/^[0-9a-f-]{36}/, 'PLAN')
-      if (kinds.length > 0 && !/^(users|again)\.csv$|^realm\.json$|token$|secret$|reading$|url$/.test(name))
+      if (
+        kinds.length > 0 &&
+        !/^(users|again|named|headless2?)\.csv$|^realm\.json$|token$|secret$|reading$|url$/.test(name)
+      )
         holding[kind] = [...new Set([...(holding[kind] ?? []), ...kinds])]
     }
     measured({
