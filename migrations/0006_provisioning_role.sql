@@ -41,7 +41,35 @@ grant update (decision, decided_at) on carryover.password_changes to carryover_p
 -- How far a run is, for people and machines; nobody's id.
 grant select on carryover.plans, carryover.plan_counts to carryover_admin;
 --> statement-breakpoint
-grant select, insert, update on carryover.cursors to carryover_hooks;
+-- How far a provider's log was read, or null when it never was.
+create function carryover.read_cursor(cursor_name text) returns text
+language sql stable security definer
+set search_path = pg_catalog, pg_temp
+as $$
+  select c.position from carryover.cursors c where c.name = cursor_name
+$$;
+--> statement-breakpoint
+-- Notes a new position, unless somebody has moved it from `was` meanwhile: false. `was` null: the log was never read.
+create function carryover.move_cursor(cursor_name text, was text, becomes text) returns boolean
+language plpgsql volatile security definer
+set search_path = pg_catalog, pg_temp
+as $$
+begin
+  if length(cursor_name) > 100 or length(becomes) > 4096 then
+    raise exception 'a position of at most 4,096 characters' using errcode = 'program_limit_exceeded';
+  end if;
+  if was is null then
+    insert into carryover.cursors (name, position) values (cursor_name, becomes) on conflict do nothing;
+  else
+    update carryover.cursors c set position = becomes, at = clock_timestamp()
+    where c.name = cursor_name and c.position = was;
+  end if;
+  return found;
+end $$;
+--> statement-breakpoint
+revoke all on function carryover.read_cursor(text), carryover.move_cursor(text, text, text) from public;
+--> statement-breakpoint
+grant execute on function carryover.read_cursor(text), carryover.move_cursor(text, text, text) to carryover_hooks;
 --> statement-breakpoint
 -- What a run has done about passwords that were changed in the old system after the first sign-in counts as decided, once.
 -- Whoever is asked for again begins anew in the ledger, or the hook would go on saying that the provider has a password of its own.

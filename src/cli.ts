@@ -1,5 +1,6 @@
 import { analyze } from './commands/analyze.ts'
 import { audit } from './commands/audit.ts'
+import { changes } from './commands/changes.ts'
 import { check } from './commands/check.ts'
 import { type Command, type ExitCode, type Io, UsageError } from './commands/command.ts'
 import { counts } from './commands/counts.ts'
@@ -7,6 +8,7 @@ import { demo } from './commands/demo.ts'
 import { doctor } from './commands/doctor.ts'
 import { erase } from './commands/erase.ts'
 import { formats } from './commands/formats.ts'
+import { freeze } from './commands/freeze.ts'
 import { harden } from './commands/harden.ts'
 import { load } from './commands/load.ts'
 import { loads } from './commands/loads.ts'
@@ -19,6 +21,7 @@ import { provision } from './commands/provision.ts'
 import { purge } from './commands/purge.ts'
 import { reconcile } from './commands/reconcile.ts'
 import { serve } from './commands/serve.ts'
+import { suggest } from './commands/suggest.ts'
 import { sync } from './commands/sync.ts'
 import { tryLogin } from './commands/try.ts'
 import { ConfigError } from './config.ts'
@@ -30,6 +33,7 @@ export const commands: readonly Command[] = [
   serve,
   migrate,
   load,
+  suggest,
   loads,
   harden,
   sync,
@@ -42,6 +46,8 @@ export const commands: readonly Command[] = [
   analyze,
   check,
   provision,
+  changes,
+  freeze,
   tryLogin,
   probe,
   prove,

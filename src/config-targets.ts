@@ -28,13 +28,13 @@ export const outboundSettings = {
     },
     default: '',
     purpose:
-      'PEM certificates of authorities that targets may be certified by, besides those that Node.js knows. For `plan`, `provision` and `reconcile`.',
+      'PEM certificates of authorities that targets and issuers of tokens may be certified by, besides those that Node.js knows. For `plan`, `provision`, `reconcile` and `serve`.',
   },
   OUTBOUND_ALLOW_ADDRESSES: {
     read: addressRanges,
     default: '',
     purpose:
-      'Comma-separated private addresses and ranges, as `10.20.0.0/16`, that targets may have. Default: none, so that no setting leads a token into the inner network.',
+      'Comma-separated private addresses and ranges, as `10.20.0.0/16`, that targets and issuers of tokens may have. Default: none, so that no setting leads a token into the inner network.',
   },
 } as const satisfies Record<string, Setting<unknown>>
 
@@ -76,6 +76,8 @@ export interface OpenedTarget {
   readonly target: Target
   /** SHA-256 of the settings but for secrets: a plan holds for these. */
   readonly settingsDigest: Buffer
+  /** What no answer may repeat. */
+  readonly secrets: readonly string[]
 }
 
 /** Throws ConfigError for settings that are missing or make no sense. */
@@ -86,6 +88,9 @@ export function openTarget(kind: TargetKind, environment: Environment): OpenedTa
   return {
     target: opened(section, () => kind.open(values)),
     settingsDigest: settingsDigestOf(kind, values),
+    secrets: Object.entries(kind.settings).flatMap(([part, { secret }]) =>
+      secret ? [values[part] ?? ''] : [],
+    ),
   }
 }
 

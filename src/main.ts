@@ -31,6 +31,7 @@ import { createUntil } from './hooks/punctual.ts'
 import { createRefusalWatch } from './hooks/refusals.ts'
 import { hookRoutes } from './hooks/routes.ts'
 import { fetchHandler, type Listener, listen } from './http.ts'
+import { createKeysCall } from './issuer-keys.ts'
 import type { Log } from './log.ts'
 import { createMetrics, type Metrics } from './metrics.ts'
 import { describeListeners } from './openapi/document.ts'
@@ -155,6 +156,7 @@ export async function startService(config: Config, log: Log, reread?: () => Conf
     bearer: (dialect, trust) => {
       const bearer = createBearerCheck({
         ...trust,
+        ask: createKeysCall(config.outbound),
         failed: (code) => log({ event: 'caller-keys-lost', dialect, code }),
       })
       bearers.push(bearer)

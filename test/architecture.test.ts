@@ -10,6 +10,7 @@ const SRC = fileURLToPath(new URL('../src', import.meta.url))
 const allowed: Record<string, readonly string[]> = {
   'domain.ts': [],
   'errors.ts': [],
+  'duration.ts': [],
   'secrets.ts': [],
   'secret-strength.ts': [],
   'input.ts': [],
@@ -27,7 +28,9 @@ const allowed: Record<string, readonly string[]> = {
     'dialects',
   ],
   'config-tokens.ts': ['callers', 'setting-texts.ts', 'settings-reader.ts'],
+  'config-settings.ts': ['setting-files.ts', 'setting-texts.ts', 'settings-reader.ts', 'callers'],
   'config.ts': [
+    'config-settings.ts',
     'secret-strength.ts',
     'setting-files.ts',
     'setting-texts.ts',
@@ -66,12 +69,14 @@ const allowed: Record<string, readonly string[]> = {
   load: ['domain.ts', 'errors.ts', 'hashes'],
   'portable-hash.ts': [],
   outbound: ['errors.ts'],
+  'issuer-keys.ts': ['errors.ts', 'callers', 'outbound'],
   targets: ['errors.ts', 'legacy-uuid.ts', 'outbound', 'portable-hash.ts'],
   sources: ['errors.ts'],
   mapping: ['errors.ts'],
   check: ['domain.ts', 'errors.ts', 'mapping', 'sheet.ts', 'targets'],
   provision: [
     'domain.ts',
+    'duration.ts',
     'errors.ts',
     'log.ts',
     'metrics.ts',

@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto'
 import { decodeJwt, decodeProtectedHeader, errors, type JWTPayload, jwtVerify } from 'jose'
-import { createKeySet, type PublicKey } from './key-set.ts'
+import { createKeySet, type KeysCall, type PublicKey } from './key-set.ts'
 
 /** Whose tokens are believed. */
 export interface BearerTrust {
@@ -19,6 +19,8 @@ export interface BearerTrust {
 }
 
 export interface BearerOptions extends BearerTrust {
+  /** How the issuer is asked for its keys. */
+  readonly ask: KeysCall
   /** Milliseconds; see KeySetOptions. */
   readonly fetchWithin?: number
   readonly coolDown?: number

@@ -1,10 +1,22 @@
 import { createPublicKey, type KeyObject } from 'node:crypto'
 import { errorCode, Failure } from '../errors.ts'
 
+/**
+ * Asks an issuer for its keys: at this address and nowhere else, within so many milliseconds. Any status is an answer.
+ * Throws Failure `unavailable`, whose detail repeats nothing of the answer.
+ */
+export interface KeysCall {
+  (url: URL, within: number): Promise<{ readonly status: number; readonly text: string }>
+  /** Ends what is under way. */
+  close(): void
+}
+
 export interface KeySetOptions {
   /** https, or http on 127.0.0.1 where `loopback` allows it. Nothing of a request ever changes it. */
   readonly url: string
   readonly loopback?: boolean
+  /** The network, bounded to addresses that may be called. */
+  readonly ask: KeysCall
   /** Milliseconds that one fetch may take. */
   readonly fetchWithin: number
   /** Milliseconds between two fetches that requests asked for, and until a fetch in the background that failed is repeated. */
@@ -35,9 +47,6 @@ export interface KeySet {
   stop(): void
 }
 
-/** Bytes. Large issuers have some 15 KiB, certificates included. */
-const LARGEST_SET = 256 * 1024
-
 /** Bits of an RSA key (RFC 7518, section 3.3). */
 const LEAST_MODULUS = 2_048
 
@@ -54,7 +63,7 @@ export function createKeySet(options: KeySetOptions): KeySet {
 
   const load = async () => {
     try {
-      keys = await fetchKeys(url, options.fetchWithin)
+      keys = readKeys(textOf(await options.ask(url, options.fetchWithin)))
       fetched = performance.now()
       works = true
     } catch (error) {
@@ -98,6 +107,7 @@ export function createKeySet(options: KeySetOptions): KeySet {
     stop: () => {
       stopped = true
       clearTimeout(timer)
+      options.ask.close()
     },
   }
 }
@@ -110,41 +120,19 @@ function trustedUrl({ url, loopback = false }: KeySetOptions): URL {
   return read
 }
 
-async function fetchKeys(url: URL, fetchWithin: number): Promise<ReadonlyMap<string, PublicKey>> {
-  const response = await fetch(url, {
-    // Whoever can make the issuer's host redirect must not choose where keys come from.
-    redirect: 'error',
-    signal: AbortSignal.timeout(fetchWithin),
-    headers: { accept: 'application/json' },
-  })
-  if (response.status !== 200) {
-    await response.body?.cancel()
-    throw new Failure('unavailable', { detail: `status-${response.status}` })
-  }
-  const keys = readKeys(await boundedText(response))
-  if (keys.size === 0) throw new Failure('unavailable', { detail: 'none' })
-  return keys
+function textOf({ status, text }: Awaited<ReturnType<KeysCall>>): string {
+  if (status !== 200) throw new Failure('unavailable', { detail: `status-${status}` })
+  return text
 }
 
-async function boundedText({ body }: Response): Promise<string> {
-  const parts: Uint8Array[] = []
-  let length = 0
-  for await (const part of body ?? []) {
-    length += part.length
-    // Leaving the loop cancels the rest.
-    if (length > LARGEST_SET) throw new Failure('unavailable', { detail: 'too-large' })
-    parts.push(part)
-  }
-  return Buffer.concat(parts).toString('utf8')
-}
-
-/** The public keys for signatures in a set (RFC 7517). What is none, or cannot be read, is left out. */
+/** The public keys for signatures in a set (RFC 7517). What is none, or cannot be read, is left out. Throws when nothing is left. */
 function readKeys(text: string): ReadonlyMap<string, PublicKey> {
   const found = new Map<string, PublicKey>()
   for (const entry of entriesOf(text)) {
     const key = readKey(entry)
     if (key !== undefined && !found.has(key.kid)) found.set(key.kid, key)
   }
+  if (found.size === 0) throw new Failure('unavailable', { detail: 'none' })
   return found
 }
 

@@ -6,12 +6,15 @@ import type { SourceFormat } from '../sources/format.ts'
 import { formatNamed, formatOfExtension, sourceFormats } from '../sources/index.ts'
 import { BYTES_AS, type BytesAs, DATABASES, type DatabaseKind } from '../sources/sql.ts'
 import { UsageError } from './command.ts'
+import { fieldsIn } from './load-fields.ts'
 import { readOptions } from './options.ts'
 
-const options = {
+/** What `readWish` knows, for a command that takes the same. */
+export const loadOptions = {
   format: { type: 'string' },
   map: { type: 'string', multiple: true },
   drop: { type: 'string', multiple: true },
+  fields: { type: 'string' },
   cohort: { type: 'string' },
   delimiter: { type: 'string' },
   refused: { type: 'string' },
@@ -32,6 +35,7 @@ const options = {
   'commit-every': { type: 'string' },
   harden: { type: 'boolean' },
   unharden: { type: 'boolean' },
+  'dry-run': { type: 'boolean' },
   json: { type: 'boolean' },
 } as const
 
@@ -74,19 +78,32 @@ export interface LoadWish {
   readonly refusedDays: number | null
   readonly harden: boolean
   readonly unharden: boolean
+  /** Everything is done but keeping it. */
+  readonly dry: boolean
   readonly json: boolean
 }
 
-type Values = ReturnType<typeof readOptions<typeof options>>['values']
+export type LoadValues = ReturnType<typeof readOptions<typeof loadOptions>>['values']
 
 /** Throws UsageError. */
 export async function readWish(args: readonly string[]): Promise<LoadWish> {
-  const isQuery = args.some((arg) => arg === '--from' || arg.startsWith('--from='))
-  const { values, positionals } = readOptions(args, options, isQuery ? [] : ['FILE'])
+  const { values, positionals } = readOptions(args, loadOptions, positionalsOf(args))
+  return wishOf(values, positionals)
+}
+
+/** A query stands in the place of FILE. */
+export function positionalsOf(args: readonly string[]): readonly string[] {
+  return args.some((arg) => arg === '--from' || arg.startsWith('--from=')) ? [] : ['FILE']
+}
+
+/** Throws UsageError. */
+export async function wishOf(values: LoadValues, positionals: readonly string[]): Promise<LoadWish> {
+  const isQuery = values.from !== undefined
   if (values.harden && values.unharden) throw new UsageError('--harden does not go with --unharden')
   const path = isQuery ? '' : (positionals[0] ?? '')
   const input = isQuery ? queryOf(values) : await fileWishOf(path, values)
   const filing = filingOf(values, input)
+  const reviewed = values.fields === undefined ? { map: [], drop: [] } : await fieldsIn(values.fields)
   const cohort = values.cohort?.trim() ?? 'default'
   if (cohort === '' || Buffer.byteLength(cohort) > 128 || cohort.includes('\0'))
     throw new UsageError('--cohort takes a name of at most 128 bytes')
@@ -97,8 +114,11 @@ export async function readWish(args: readonly string[]): Promise<LoadWish> {
       format: input.kind === 'file' && input.format === 'csv' ? 'csv' : 'jsonl',
       delimiter: delimiterOf(values.delimiter),
       cohort,
-      map: values.map ?? [],
-      drop: (values.drop ?? []).flatMap((names) => names.split(',')).filter((name) => name !== ''),
+      map: [...reviewed.map, ...(values.map ?? [])],
+      drop: [
+        ...reviewed.drop,
+        ...(values.drop ?? []).flatMap((names) => names.split(',')).filter((name) => name !== ''),
+      ],
       withoutHashes: filing.source !== null || filing.key.kind !== 'id' || filing.updateOnly,
     },
     filing,
@@ -108,11 +128,12 @@ export async function readWish(args: readonly string[]): Promise<LoadWish> {
     refusedDays: optional(values['refused-days'], (text) => wholeOf('--refused-days', text, 1, 3_650)),
     harden: values.harden === true,
     unharden: values.unharden === true,
+    dry: values['dry-run'] === true,
     json: values.json === true,
   }
 }
 
-function queryOf(values: Values): QueryWish {
+function queryOf(values: LoadValues): QueryWish {
   const database = DATABASES.find((name) => name === values.from)
   if (database === undefined) throw new UsageError(`--from is ${DATABASES.join(' or ')}`)
   const queryFile = values['query-file']
@@ -141,7 +162,7 @@ function queryOf(values: Values): QueryWish {
   }
 }
 
-async function fileWishOf(path: string, values: Values): Promise<FileWish> {
+async function fileWishOf(path: string, values: LoadValues): Promise<FileWish> {
   const stray = (['query-file', 'watermark', 'full', 'bytes', 'chunk', 'commit-every'] as const).find(
     (name) => values[name] !== undefined,
   )
@@ -154,7 +175,7 @@ async function fileWishOf(path: string, values: Values): Promise<FileWish> {
   return { kind: 'file', format: formatOf(values.format, extname(path)) }
 }
 
-function filingOf(values: Values, input: FileWish | QueryWish): Omit<Filing, 'load'> {
+function filingOf(values: LoadValues, input: FileWish | QueryWish): Omit<Filing, 'load'> {
   const key = keyOf(values.key ?? 'id')
   const source = values.source ?? null
   if (source !== null && !/^[\p{L}\p{N}_][\p{L}\p{N}_ .:-]{0,63}$/u.test(source))

@@ -1,9 +1,9 @@
 import { readDatabaseUrl, readHashSettings } from '../config.ts'
-import { openLoad } from '../db/copy.ts'
+import { openLoad, type Rehearsal } from '../db/copy.ts'
 import { rowEncoder } from '../db/encode.ts'
 import type { Filing } from '../db/filing.ts'
 import { hasHardened } from '../db/harden.ts'
-import { beginHistory, type LoadHistory } from '../db/loads.ts'
+import { beginHistory, keptWatermark, type LoadHistory } from '../db/loads.ts'
 import { StepError } from '../db/step.ts'
 import { hashContextOf } from '../hash-context.ts'
 import { classify as classifyWith } from '../hashes/classify.ts'
@@ -44,6 +44,8 @@ loaded again. Users who were erased stay away, and to users whose hash was purge
 --format NAME           csv, jsonl, or another that docs/load.md lists; default: by the file's extension or beginning
 --map SOURCE=COLUMN     the file's SOURCE is COLUMN, or profile.NAME to collect it into the profile; repeatable
 --drop NAME[,NAME...]   fields of the file that are not wanted; repeatable
+--fields FILE           both, from a file that \`carryover suggest\` has written and somebody has reviewed; --map and --drop
+                        add to it
 --cohort NAME           cohort of rows that name none (default: default)
 --delimiter C           between the cells of a CSV file (default: a comma; \\t for a tab)
 --refused FILE          where refused rows go (default: users.csv -> users.refused.csv), replacing what is there; the
@@ -75,6 +77,8 @@ loaded again. Users who were erased stay away, and to users whose hash was purge
 --harden                put Argon2id and a key from outside the database around weak hashes, as \`carryover harden\` does,
                         before they are stored
 --unharden              store the hashes of the file as they are, although the copy has hardened ones
+--dry-run               say what the load would do and refuse, by the same comparison, and change nothing: no file of refused
+                        rows is written, and the history does not know of it
 --json                  one JSON object on standard output`,
   run: async (args, io) => {
     const wish = await readWish(args)
@@ -83,12 +87,16 @@ loaded again. Users who were erased stay away, and to users whose hash was purge
     const context = wish.harden ? keyedContext(io.env) : hashContextOf(readHashSettings(io.env))
     const seal = await sealOf(wish.recipients, wish.recipientsFile)
     const progress = progressLine(io)
+    const rehearsal: Rehearsal | null = wish.dry ? (_, compare) => compare() : null
     const started = performance.now()
-    const run: Run = { url, wish, context, seal, progress: progress.at, io, history: undefined, committed: 0 }
+    const run: Run = {
+      ...{ url, wish, context, seal, rehearsal, progress: progress.at, io },
+      ...{ history: undefined, complete: true, committed: 0 },
+    }
     try {
       const { summary } = await bringAll(run)
       progress.clear()
-      return tellLoad(summary, (performance.now() - started) / 1_000, wish.json, io)
+      return tellLoad(summary, (performance.now() - started) / 1_000, wish, io)
     } catch (error) {
       progress.clear()
       // Reading from a source is stopped by taking its connection away.
@@ -105,25 +113,30 @@ const UNDECIDED =
   'the copy has hardened hashes, and rows of the file would replace them: say --harden to harden those too, or --unharden'
 
 /** One call of the command. */
-interface Run {
+export interface Run {
   readonly url: string
   readonly wish: LoadWish
   readonly context: HashContext
   readonly seal: Seal | undefined
   readonly progress: LoadDeps['progress']
   readonly io: Io
-  /** From when it is known that there is something to load. */
+  /** What is done in place of keeping it. */
+  readonly rehearsal: Rehearsal | null
+  /** From when it is known that there is something to load; never of a rehearsal. */
   history: LoadHistory | undefined
+  /** All that the source has is read, not only what is new. */
+  complete: boolean
   /** Rows of parts that are committed. */
   committed: number
 }
 
-async function bringAll(run: Run): Promise<Loaded> {
+/** Does what was asked for, or rehearses it. Throws what `explainLoad` tells. */
+export async function bringAll(run: Run): Promise<Loaded> {
   const { input, file } = run.wish
   const { refusedPath, reasonsPath } = run.wish
   if (input.kind === 'query') return bringQuery(run, input)
   const format = await settledFormat(input, file.path)
-  const request = { ...file, filing: filingOf(run), refusedPath, reasonsPath }
+  const request = { ...file, filing: filingOf(run), refusedPath, reasonsPath, dry: run.rehearsal !== null }
   if (typeof format === 'string')
     return loadAll(request, depsOf(run, { format, origin: originOf(input, file.path, run.io) }))
   const source = await openFormat(format, file.path)
@@ -141,15 +154,16 @@ async function bringQuery(run: Run, input: QueryWish): Promise<Loaded> {
   const { file, refusedPath, reasonsPath } = run.wish
   const named = { format: input.database, origin: originOf(input, '', run.io) }
   // Before the source is asked: how far it was read stands there.
-  const history = await begin(run, named)
+  const last = await begin(run, named)
+  run.complete = input.watermark === null || input.full || last === null
   const fields = withWatermark(file, input.watermark)
-  const opened = await openQuery(input, fields, history.watermark, run.io)
-  const request = { ...fields, filing: filingOf(run), refusedPath, reasonsPath }
+  const opened = await openQuery(input, fields, last, run.io)
+  const request = { ...fields, filing: filingOf(run), refusedPath, reasonsPath, dry: run.rehearsal !== null }
   const cut = () => void opened.close()
   run.io.stop.addEventListener('abort', cut)
   try {
     const deps = depsOf(run, named, () => opened.rows.watermark?.() ?? null)
-    return input.commitEvery === null
+    return input.commitEvery === null || run.rehearsal !== null
       ? await loadAll({ ...request, source: opened.rows }, deps)
       : await bringParts(run, request, opened.rows, input.commitEvery, deps)
   } finally {
@@ -203,12 +217,15 @@ function filingOf({ wish, history }: Run): Filing {
   return { ...wish.filing, load: history?.id ?? null }
 }
 
-async function begin(run: Run, named: { format: string; origin: string }): Promise<LoadHistory> {
+/** Says how far the source was read before. A rehearsal has no history. */
+async function begin(run: Run, named: { format: string; origin: string }): Promise<string | null> {
+  const { source } = run.wish.filing
+  if (run.rehearsal !== null) return keptWatermark(run.url, source)
   if (run.history === undefined) {
-    run.history = await beginHistory(run.url, { ...named, source: run.wish.filing.source })
-    await expireRefused(run.url)
+    run.history = await beginHistory(run.url, { ...named, source })
+    if (run.history.anyDue) await expireRefused(run.url)
   }
-  return run.history
+  return run.history.watermark
 }
 
 function depsOf(
@@ -216,14 +233,15 @@ function depsOf(
   named: { format: string; origin: string },
   watermark: () => string | null = () => null,
 ): LoadDeps {
-  const { url, wish, context, seal, io } = run
+  const { url, wish, context, seal, rehearsal, io } = run
   const classify: LoadDeps['classify'] = (stored) => classifyWith(stored, context)
   const here = (job: EncodeJob) => encodeFile(job, { classify, encoder: rowEncoder })
   return {
     openLoad: async (filing) => {
-      const { id } = await begin(run, named)
+      await begin(run, named)
       if (!wish.harden && !wish.unharden && (await hasHardened(url))) throw new StepError(UNDECIDED)
-      return openLoad(url, filing && { ...filing, load: id })
+      const load = run.history?.id ?? null
+      return openLoad(url, filing && { ...filing, load }, rehearsal ?? undefined)
     },
     encode: wish.harden
       ? (job) => encodeHardened(job, context, io.stop)
@@ -238,11 +256,12 @@ function depsOf(
 }
 
 function recordOf(
-  { wish }: Run,
+  { wish, complete }: Run,
   { summary, digest, refusedFiles }: Loaded,
   state: 'running' | 'done',
   watermark: string | null,
 ) {
-  const { firstRefused: _, refusedPath: __, reasonsPath: ___, ...counts } = summary
+  const { firstRefused: _, refusedPath: __, reasonsPath: ___, ...told } = summary
+  const counts = { ...told, complete }
   return { state, counts, digest, refusedFiles, refusedDays: wish.refusedDays, watermark }
 }

@@ -3,6 +3,7 @@ import { readDatabaseUrl } from '../config.ts'
 import { type Proof, readProof, type Uncovered } from '../db/proof.ts'
 import { StepError } from '../db/step.ts'
 import { errorCode } from '../errors.ts'
+import { sheetCell } from '../sheet.ts'
 import { type Command, type ExitCode, type Io, UsageError } from './command.ts'
 import { boundText, type GradedProof, graded, observedText, probedText } from './grades.ts'
 import { printable, readOptions, table } from './options.ts'
@@ -63,14 +64,8 @@ async function proofWithRows(url: string, path: string): Promise<Proof> {
 }
 
 async function appendRows(file: FileHandle, users: readonly Uncovered[]): Promise<void> {
-  const lines = users.map(({ id, cohort, scheme, why }) => [id, cohort, scheme, why].map(csvCell).join(','))
+  const lines = users.map(({ id, cohort, scheme, why }) => [id, cohort, scheme, why].map(sheetCell).join(','))
   await file.writeFile(`${lines.join('\n')}\n`)
-}
-
-/** Quoted; and what a spreadsheet would take for a formula gets an apostrophe in front. */
-function csvCell(text: string): string {
-  const safe = /^[=+\-@\t\r]/.test(text) ? `'${text}` : text
-  return /[",\r\n']/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe
 }
 
 async function writing<Result>(option: string, work: () => Promise<Result>): Promise<Result> {

@@ -7,7 +7,7 @@ import { type Missing, rememberSource, stageMissing } from './filed.ts'
 import { BY_ID, type Filing, mayRefuseAny } from './filing.ts'
 import { addCounts, LOAD_LOCK } from './ledger.ts'
 import { type LoadRecord, recordLoad } from './loads.ts'
-import { type LateRefusal, type Merged, mergeStaged, setAside, staging } from './merge.ts'
+import { compareStaged, type LateRefusal, type Merged, mergeStaged, setAside, staging } from './merge.ts'
 import { StepError, step } from './step.ts'
 
 /** One transaction that brings a file into the copy. Until `commit` nobody sees any of it. */
@@ -43,22 +43,39 @@ const TARGETS: Readonly<Record<Lane, string>> = {
   staged: `pg_temp.load_staged (line, ${COLUMNS}, deleted, scheme, defect, raw)`,
 }
 
+/**
+ * What is done in place of writing and committing, on the connection that has the staged rows: `compare` says what the load
+ * would do. Then all of it is rolled back.
+ * @param watermark how far the source has been read now; null: not known of it
+ */
+export type Rehearsal = (
+  client: pg.Client,
+  compare: () => Promise<Merged>,
+  watermark: string | null,
+) => Promise<Merged>
+
 /** Begins a load. Throws StepError if another one is under way, or if the copy is not ours to fill. */
-export async function openLoad(url: string, filing: Filing = BY_ID): Promise<CopyLoad> {
+export async function openLoad(
+  url: string,
+  filing: Filing = BY_ID,
+  rehearsal?: Rehearsal,
+): Promise<CopyLoad> {
   const client = await step('connecting', () => connectOwner(url, 'carryover load'))
   try {
-    return await step('preparing the load', () => begin(client, filing))
+    return await step('preparing the load', () => begin(client, filing, rehearsal))
   } catch (error) {
     await client.end().catch(() => {})
     throw error
   }
 }
 
-async function begin(client: pg.Client, filing: Filing): Promise<CopyLoad> {
+async function begin(client: pg.Client, filing: Filing, rehearsal: Rehearsal | undefined): Promise<CopyLoad> {
   await client.query(`begin; set local statement_timeout = 0; set local idle_in_transaction_session_timeout = 0;
     set local lock_timeout = '60s'; set local work_mem = '64MB'; set local maintenance_work_mem = '256MB'`)
   await claimCopy(client)
-  const fresh = !filing.staged && !mayRefuseAny(filing) && (await isFresh(client))
+  // Nothing of a rehearsal goes straight into the copy, which sign-ins go on reading.
+  const straight = rehearsal === undefined && !filing.staged && !mayRefuseAny(filing)
+  const fresh = straight && (await isFresh(client))
   await client.query(staging)
   const rebuild = fresh ? await dropAllIndexes(client) : undefined
   const now = await startOf(client)
@@ -87,6 +104,11 @@ async function begin(client: pg.Client, filing: Filing): Promise<CopyLoad> {
       return step('looking for missing users', () => stageMissing(client, source, wholeWithin, unreadRows))
     },
     commit: async ({ direct, deltas, unusable }, watermark = null, recordOf) => {
+      if (rehearsal !== undefined) {
+        const compared = await rehearsal(client, () => compareStaged(client), watermark)
+        await step('rolling back', () => client.query('rollback'))
+        return compared
+      }
       const merged = await mergeStaged(client, direct, { fresh, load: filing.load })
       const { source } = filing
       if (source !== null)

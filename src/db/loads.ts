@@ -35,6 +35,8 @@ export interface LoadHistory {
   readonly id: number
   /** How far the source was read by loads that were committed. */
   readonly watermark: string | null
+  /** Files of refused rows are to be deleted by now. */
+  readonly anyDue: boolean
   end(state: 'failed' | 'stopped' | 'done'): Promise<void>
   close(): Promise<void>
 }
@@ -61,6 +63,9 @@ const ALIVE = `hashtext('carryover.loads')`
 /** Ids of locks have 31 bits. */
 const ID = (id: string) => `(${id} % 2147483648)::int`
 
+/** Loads that left files whose days are over. */
+const DUE = `refused_until <= clock_timestamp() and refused_files <> '[]'`
+
 /** Writes down that a load begins. Throws StepError. */
 export async function beginHistory(
   url: string,
@@ -78,13 +83,15 @@ export async function beginHistory(
       const id = rows[0]?.id ?? 0
       await client.query(`select pg_advisory_lock(${ALIVE}, ${ID('$1::bigint')})`, [id])
       await client.query('commit')
-      const { rows: known } = await client.query<{ watermark: string | null }>(
-        'select watermark from carryover.sources where name = $1',
+      const { rows: known } = await client.query<{ watermark: string | null; due: boolean }>(
+        `select (select watermark from carryover.sources where name = $1) as watermark,
+          exists (select from carryover.loads where ${DUE}) as due`,
         [source],
       )
       return {
         id,
         watermark: known[0]?.watermark ?? null,
+        anyDue: known[0]?.due === true,
         end: async (state) => {
           await client.query(
             `update carryover.loads set state = $2, ended_at = clock_timestamp() where id = $1 and state = 'running'`,
@@ -98,6 +105,18 @@ export async function beginHistory(
     await client.end().catch(() => {})
     throw error
   }
+}
+
+/** How far the source was read by loads that were committed. */
+export async function keptWatermark(url: string, source: string | null): Promise<string | null> {
+  return onConnection(url, async (client) => {
+    await requireTable(client)
+    const { rows } = await client.query<{ watermark: string | null }>(
+      'select watermark from carryover.sources where name = $1',
+      [source],
+    )
+    return rows[0]?.watermark ?? null
+  })
 }
 
 async function requireTable(client: pg.Client): Promise<void> {
@@ -157,7 +176,7 @@ export async function dueFiles(
     await requireTable(client)
     const { rows } = await client.query<{ id: number; files: RefusedFile[] }>(
       `select id::float8, refused_files as files from carryover.loads
-      where refused_until <= clock_timestamp() and refused_files <> '[]' order by id`,
+      where ${DUE} order by id`,
     )
     return rows
   })

@@ -157,6 +157,19 @@ export async function mergeStaged(
   return { ...merged, changedAfterMigration: ofAnswered + ofPurged, deltas: [...added, ...moved] }
 }
 
+/**
+ * What `mergeStaged` would do, by the same comparison. Writes neither copy nor ledger; what it notes of passwords is to be
+ * rolled back.
+ */
+export async function compareStaged(client: pg.Client): Promise<Merged> {
+  const merged = await step('comparing rows', () => compare(client))
+  const changedAfterMigration = await step('comparing hashes', async () => {
+    const ofAnswered = merged.changed > 0 ? await noteAnswered(client, null) : 0
+    return ofAnswered + (await notePurged(client, null))
+  })
+  return { ...merged, changedAfterMigration }
+}
+
 const classified = `(select id, cohort, scheme, defect is null and not deleted as usable, deleted from pg_temp.load_staged where not unlisted)`
 
 async function compare(client: pg.Client): Promise<Omit<Merged, 'changedAfterMigration'>> {

@@ -1,4 +1,4 @@
-import { type BearerCheck, type BearerOptions, createBearerCheck } from '../callers/bearer.ts'
+import type { BearerCheck, BearerTrust } from '../callers/bearer.ts'
 import { createCallerCheck } from '../callers/check.ts'
 import type { Proof } from '../callers/proof.ts'
 import type {
@@ -58,8 +58,8 @@ export interface Flows {
   readonly confirm: ConfirmDeps
   /** Told of wrong passwords of known users when the reply is made. Must return at once and may not throw. */
   readonly mismatched?: (user: LegacyUser, password: string) => void
-  /** For providers that prove themselves by a token. The caller of `hookRoutes` can keep what it makes. */
-  readonly bearer?: (dialect: string, trust: BearerOptions) => Pick<BearerCheck, 'matches'>
+  /** For providers that prove themselves by a token, which nobody can do without it. The caller of `hookRoutes` can keep what it makes. */
+  readonly bearer?: (dialect: string, trust: BearerTrust) => Pick<BearerCheck, 'matches'>
   readonly log: Log
   readonly metrics: Metrics
 }
@@ -116,12 +116,8 @@ function hooksOf(dialect: Dialect, { own, lookup }: DialectPolicy): readonly Hoo
   return dialect.hooks(own).filter(({ flow }) => flow !== 'lookup' || lookup)
 }
 
-function tokenProofs(
-  { name }: Dialect,
-  { trust }: DialectPolicy,
-  { bearer = (_, options) => createBearerCheck(options) }: Flows,
-): readonly Proof[] {
-  if (trust === null) return []
+function tokenProofs({ name }: Dialect, { trust }: DialectPolicy, { bearer }: Flows): readonly Proof[] {
+  if (trust === null || bearer === undefined) return []
   const check = bearer(name, trust)
   return [{ matches: ({ header }) => check.matches(header('authorization')) }]
 }

@@ -8,7 +8,14 @@ import type { StoredHash } from '../domain.ts'
 import type { Batch, EncodeJob } from './batches.ts'
 import { requireKnown } from './columns.ts'
 import { readLines } from './lines.ts'
-import { collectRefusals, type KeptFile, type Refusals, type RefusedLine, type Seal } from './refusals.ts'
+import {
+  collectRefusals,
+  countRefusals,
+  type KeptFile,
+  type Refusals,
+  type RefusedLine,
+  type Seal,
+} from './refusals.ts'
 import { type Classified, rowReader } from './row.ts'
 import type { Rule } from './rules.ts'
 import { type FileOptions, rowsShape, type Shape, shapeOf } from './shape.ts'
@@ -22,6 +29,8 @@ export interface LoadRequest extends FileOptions {
   /** Where refused rows go, and where the reasons. */
   readonly refusedPath: string
   readonly reasonsPath: string
+  /** No file of refused rows is written. */
+  readonly dry?: boolean
 }
 
 export interface LoadDeps {
@@ -86,12 +95,9 @@ export async function loadAll(given: LoadRequest, deps: LoadDeps): Promise<Loade
     if (shape === undefined) rowsShape(request)
     const filing = shape === undefined ? request.filing : filingOf(request, shape)
     const load = await deps.openLoad(filing)
-    const refusals = collectRefusals(
-      request.refusedPath,
-      request.reasonsPath,
-      shape?.header ?? null,
-      deps.seal,
-    )
+    const refusals = request.dry
+      ? countRefusals()
+      : collectRefusals(request.refusedPath, request.reasonsPath, shape?.header ?? null, deps.seal)
     try {
       return await bring({ file, request, shape, load, refusals, deps })
     } finally {
@@ -167,8 +173,8 @@ async function bring(work: Work): Promise<Loaded> {
       refused: refusals.total,
       refusedByRule: refusals.byRule,
       firstRefused: refusals.first,
-      refusedPath: refusals.written > 0 ? refusals.rowsPath : null,
-      reasonsPath: refusals.total > 0 ? request.reasonsPath : null,
+      refusedPath: refusals.written > 0 && !request.dry ? refusals.rowsPath : null,
+      reasonsPath: refusals.total > 0 && !request.dry ? request.reasonsPath : null,
       missing,
       missingKept: kept,
     }

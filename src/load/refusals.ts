@@ -61,7 +61,15 @@ export function collectRefusals(
   const path = seal === undefined ? rowsPath : `${rowsPath}${SEALED_ENDING}`
   const start = header === null ? '' : `${header}\n`
   const rowsFile = seal === undefined ? plainFile(path, start) : sealedFile(path, start, seal)
-  const reasonsFile = plainFile(reasonsPath, '')
+  return refusalsIn(path, rowsFile, plainFile(reasonsPath, ''))
+}
+
+/** Counts refused rows and tells the first of them, and writes none of them anywhere. */
+export function countRefusals(): Refusals {
+  return refusalsIn('', noFile, noFile)
+}
+
+function refusalsIn(path: string, rowsFile: RefusalFile, reasonsFile: RefusalFile): Refusals {
   const byRule = new Map<Rule, number>()
   const first: RefusedLine[] = []
   let total = 0
@@ -117,6 +125,13 @@ interface RefusalFile {
   /** None, when nothing was written. */
   keep(): Promise<readonly KeptFile[]>
   discard(): Promise<void>
+}
+
+const noFile: RefusalFile = {
+  write: () => {},
+  flushed: async () => {},
+  keep: async () => [],
+  discard: async () => {},
 }
 
 function plainFile(path: string, start: string): RefusalFile {

@@ -4,16 +4,22 @@ import { fill, readTemplate } from './template.ts'
 import type { CopiedUser, FixRule, Mapping, Prepared } from './user.ts'
 
 /**
- * A user as the target is to have it: rules applied, fields under the target's names, calculated attributes made of the
+ * Makes of users what the target is to have: rules applied, fields under the target's names, calculated attributes made of the
  * corrected fields. Attributes without a value are left out. The same for the same input, whenever and wherever.
  */
-export function prepareUser(
-  user: CopiedUser,
-  { mapping, rules }: { readonly mapping: Mapping; readonly rules: readonly FixRule[] },
-): Prepared {
-  const applied = applyRules(user, rules)
-  if (applied.kind === 'left-out') return applied
-  return { kind: 'ready', user: applied.user, attributes: attributesBy(mapping)(applied.user) }
+export function preparedBy({
+  mapping,
+  rules,
+}: {
+  readonly mapping: Mapping
+  readonly rules: readonly FixRule[]
+}): (user: CopiedUser) => Prepared {
+  const attributesOf = attributesBy(mapping)
+  return (user) => {
+    const applied = applyRules(user, rules)
+    if (applied.kind === 'left-out') return applied
+    return { kind: 'ready', user: applied.user, attributes: attributesOf(applied.user) }
+  }
 }
 
 /** What a mapping makes of users whose fields are right. Read once for many users. */

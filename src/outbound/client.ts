@@ -141,8 +141,11 @@ function exchange(
     }
     const timer = setTimeout(() => fail(new CallFailure('timeout')), within)
     request.on('socket', (socket) => {
-      // One that was kept alive has been looked at when it was new.
-      if (!socket.connecting) phase = 'secured'
+      // One that was kept alive has been looked at when it was new. Listeners for what has been would stay with it for good.
+      if (!socket.connecting) {
+        phase = 'secured'
+        return
+      }
       socket.once('connect', () => {
         phase = 'connected'
         const { remoteAddress } = socket

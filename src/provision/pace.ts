@@ -57,10 +57,13 @@ const LOOK_AGAIN_MS = 1_000
  * Keeps the calls of one process within the target's limits. Every answer says what is left; a call begins only while that,
  * without the calls in flight, is above the share that is not ours. Targets count some calls apart from others without
  * saying so: limits are kept by method and by the length of the path, and are one where limit and end of the window are the
- * same. Answers correct what was believed, so a limit is never exceeded by more than the calls in flight.
+ * same. Answers correct what was believed, so a limit is never exceeded by more than the calls in flight. Of a kind of which
+ * nothing is known one call goes first: processes that begin while nothing is left exceed the limit by one call each.
  */
 export function createPacer({ share, inFlight, limitOf, now, today, random }: PaceOptions): Pacer {
   const windows = new Map<string, Window>()
+  /** Kinds of calls of which the first is under way, or has come back. */
+  const first = new Map<string, 'under-way' | 'back'>()
   const bell = createBell()
   let flying = 0
   let lanes = inFlight
@@ -80,6 +83,7 @@ export function createPacer({ share, inFlight, limitOf, now, today, random }: Pa
     if (moment >= fewerUntil) lanes = inFlight
     if (flying >= lanes) return LOOK_AGAIN_MS
     if (nextAt > moment) return nextAt - moment
+    if (first.get(key) === 'under-way') return LOOK_AGAIN_MS
     const window = windows.get(key)
     if (window === undefined) return 0
     if (moment >= window.resetsAt) {
@@ -97,12 +101,13 @@ export function createPacer({ share, inFlight, limitOf, now, today, random }: Pa
       await bell.wait(Math.min(ms, LOOK_AGAIN_MS), signal)
     }
     flying += 1
+    if (!first.has(key)) first.set(key, 'under-way')
     nextAt = Math.max(nextAt, now()) + spacing
     const window = windows.get(key)
     if (window !== undefined) window.left -= 1
   }
 
-  const landing = async (flight: Promise<OutboundAnswer>) => {
+  const landing = async (key: string, flight: Promise<OutboundAnswer>) => {
     try {
       return await flight
     } catch (error) {
@@ -110,6 +115,7 @@ export function createPacer({ share, inFlight, limitOf, now, today, random }: Pa
       throw error
     } finally {
       flying -= 1
+      first.set(key, 'back')
     }
   }
 
@@ -161,7 +167,7 @@ export function createPacer({ share, inFlight, limitOf, now, today, random }: Pa
       const key = keyOf(request)
       for (let tried = 0; ; tried++) {
         await turn(key, signal)
-        const answer = await landing(call(request))
+        const answer = await landing(key, call(request))
         const notice = limitOf(answer)
         if (notice !== null) heard(key, notice)
         if (answer.status === 429) refused(key, notice, tried)

@@ -86,8 +86,8 @@ export interface PlanRequest {
   readonly id: string
   readonly kind: Pick<TargetKind, 'name' | 'traits'>
   readonly settingsDigest: Buffer
-  /** Users in a request. */
-  readonly batch: number
+  /** Users in a request, where a setting says another number than the traits. */
+  readonly batch?: number
   readonly options: PlanOptions
   readonly now: Date
 }
@@ -96,7 +96,8 @@ export interface PlanDeps {
   readonly planning: Planning
   /** Where every field goes; `claims` reads the whole copy for those that some profile has. */
   mapping(claims: () => Promise<readonly string[]>): Promise<Mapping>
-  prepare(user: CopiedUser, content: Pick<PlanContent, 'mapping' | 'rules'>): Prepared
+  /** What the target is to have of each user; the mapping is read once for all of them. */
+  preparedBy(content: Pick<PlanContent, 'mapping' | 'rules'>): (user: CopiedUser) => Prepared
   /** What a stored hash is made of, for targets with a notation of their own; null: not to be told. */
   portable(stored: StoredHash): PortableHash | null
   /** Looks at the target; null: away from the network. */
@@ -114,15 +115,15 @@ const DAY_MS = 86_400_000
 export async function makePlan(request: PlanRequest, deps: PlanDeps): Promise<PlanReport> {
   const { id, kind, options } = request
   const { planning } = deps
-  const rules = await planning.rules<FixRule>()
+  const rules = await planning.rules()
   const content = { mapping: await deps.mapping(planning.claims), rules }
   const sums = createSums()
-  const policy = policyOf(request)
+  const decided = planner(deps.preparedBy(content), policyOf(request), kind.traits, deps)
   let seen = 0
   let written: Promise<void> = Promise.resolve()
   for await (const rows of planning.rows(kind.name)) {
     if (deps.stop.aborted) throw new PlanStopped()
-    const planned = rows.map((row) => plan(row, content, policy, kind.traits, deps))
+    const planned = rows.map(decided)
     for (const one of planned) sums.add(one)
     // PostgreSQL writes these while the next ones are decided.
     await written
@@ -143,7 +144,7 @@ export async function makePlan(request: PlanRequest, deps: PlanDeps): Promise<Pl
     ...sums.report(),
     forecast: forecast(
       sums.report().byAction,
-      { ...kind.traits, batch: request.batch },
+      { ...kind.traits, batch: request.batch ?? kind.traits.batch },
       {
         rate: options.rate ?? undefined,
         share: options.share,
@@ -190,27 +191,26 @@ interface Planned {
   readonly rule: string | null
 }
 
-function plan(
-  row: PlanRow,
-  content: Pick<PlanContent, 'mapping' | 'rules'>,
+function planner(
+  prepare: (user: CopiedUser) => Prepared,
   policy: Policy,
   traits: Traits,
-  { prepare, portable, planning: { key } }: PlanDeps,
-): Planned {
-  const prepared = row.row === null ? null : prepare(row.row.user, content)
-  const candidate = prepared?.kind === 'ready' ? candidateOf(prepared, { kind: 'keep' }, null) : null
-  const digest = candidate === null ? null : contentDigest(key, candidate)
-  const decision = decide(
-    subjectOf(row, digest, { key, readable: (hash) => reads(traits, portable(hash)) }),
-    policy,
-  )
-  const sent = decision.action === 'create' || decision.action === 'update'
-  return {
-    row,
-    decision,
-    content: sent ? digest : null,
-    attributes: sent && candidate !== null ? Object.keys(candidate.attributes) : [],
-    rule: prepared?.kind === 'left-out' && decision.why === 'left-out-by-rule' ? prepared.rule : null,
+  { portable, planning: { key } }: PlanDeps,
+): (row: PlanRow) => Planned {
+  const readable = (stored: StoredHash) => reads(traits, portable(stored))
+  return (row) => {
+    const prepared = row.row === null ? null : prepare(row.row.user)
+    const candidate = prepared?.kind === 'ready' ? candidateOf(prepared, { kind: 'keep' }, null) : null
+    const digest = candidate === null ? null : contentDigest(key, candidate)
+    const decision = decide(subjectOf(row, digest, { key, readable }), policy)
+    const sent = decision.action === 'create' || decision.action === 'update'
+    return {
+      row,
+      decision,
+      content: sent ? digest : null,
+      attributes: sent && candidate !== null ? Object.keys(candidate.attributes) : [],
+      rule: prepared?.kind === 'left-out' && decision.why === 'left-out-by-rule' ? prepared.rule : null,
+    }
   }
 }
 

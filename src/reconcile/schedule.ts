@@ -17,17 +17,14 @@ export function scheduleReading(
 ): Repeating {
   return repeat(everyMs, async (stop) => {
     try {
-      const tally = await read(stop)
-      if (tally.confirmed + tally.notStored > 0) log({ event: 'reconciled', target, ...tallyIn(tally) })
+      const { confirmed, repeated, notStored, unknown } = await read(stop)
+      if (confirmed + notStored > 0)
+        log({ event: 'reconciled', target, confirmed, repeated, notStored, unknown })
     } catch (error) {
       if (stop.aborted) return
       log({ event: 'reconcile-failed', target, code: codeOf(error) })
     }
   })
-}
-
-function tallyIn({ confirmed, repeated, notStored, unknown }: ReadTally): ReadTally {
-  return { confirmed, repeated, notStored, unknown }
 }
 
 /** A word of ours, or an error code. */

@@ -69,6 +69,10 @@ async function connect(url: string): Promise<pg.Client> {
 async function prepare(client: pg.Client): Promise<boolean> {
   await client.query(`set default_transaction_read_only = on; set datestyle = 'ISO, YMD'; set timezone = 'UTC';
     set bytea_output = 'hex'; set statement_timeout = 0; set idle_in_transaction_session_timeout = 0`)
+  // From version 14 on: a query ends, and its locks go, soon after whoever asked has gone.
+  await client.query(
+    `select set_config(name, '2s', false) from pg_settings where name = 'client_connection_check_interval'`,
+  )
   await client.query('begin isolation level repeatable read read only')
   const { rows } = await client.query<{ writes: string }>(
     `select exists (

@@ -2,7 +2,18 @@ import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { CallFailure, type OutboundAnswer } from '../outbound/call.ts'
 import { kratosHash } from './ory-notation.ts'
-import { addressOf, clockOf, expected, isRecord, jsonOf, numberIn, sameJson } from './read-answer.ts'
+import {
+  clockOf,
+  expected,
+  isRecord,
+  JSON_BODY,
+  jsonOf,
+  keyShape,
+  numberIn,
+  sameJson,
+} from './read-answer.ts'
+import { isTrue, oneByOne, refused } from './results.ts'
+import { addressOf, countOf, isOn } from './settings.ts'
 import {
   type Brought,
   type Candidate,
@@ -15,7 +26,6 @@ import {
   type Result,
   RunHalt,
   type Target,
-  TargetError,
   type TargetKind,
   type TargetSettings,
   type TargetUse,
@@ -131,13 +141,13 @@ function open(given: TargetSettings): Target {
     base,
     identities: `${base}/admin/identities`,
     schemaId: given.SCHEMA_ID ?? settings.SCHEMA_ID.default,
-    externalId: switchOf(given.EXTERNAL_ID ?? settings.EXTERNAL_ID.default),
+    externalId: isOn('EXTERNAL_ID', given.EXTERNAL_ID ?? settings.EXTERNAL_ID.default),
   }
   const token = given.TOKEN ?? ''
-  const inFlight = numberOf('IN_FLIGHT', given.IN_FLIGHT ?? settings.IN_FLIGHT.default, MOST_IN_FLIGHT)
+  const inFlight = countOf('IN_FLIGHT', given.IN_FLIGHT ?? settings.IN_FLIGHT.default, 1, MOST_IN_FLIGHT)
   return {
     hosts: [host],
-    batch: numberOf('BATCH', given.BATCH ?? settings.BATCH.default, MOST_IN_A_BATCH),
+    batch: countOf('BATCH', given.BATCH ?? settings.BATCH.default, 1, MOST_IN_A_BATCH),
     authorize: async () => ({
       headers: { accept: 'application/json', ...(token !== '' && { authorization: `Bearer ${token}` }) },
     }),
@@ -149,23 +159,10 @@ function open(given: TargetSettings): Target {
   }
 }
 
-function switchOf(text: string): boolean {
-  if (text === 'on' || text === 'off') return text === 'on'
-  throw new TargetError('EXTERNAL_ID: expected on or off')
-}
-
-function numberOf(name: string, text: string, most: number): number {
-  const number = /^\d{1,4}$/.test(text) ? Number(text) : 0
-  if (number >= 1 && number <= most) return number
-  throw new TargetError(`${name}: expected a number from 1 to ${most}`)
-}
-
 async function bring(orders: readonly Order[], opened: Opened, context: Context): Promise<Brought> {
   const creations = orders.filter(({ action }) => action === 'create')
   if (creations.length === orders.length) return create(orders, opened, context)
-  const results: Result[] = []
-  for (const order of orders) results.push(await obey(order, opened, context))
-  return { kind: 'each', results }
+  return oneByOne(orders, (order) => obey(order, opened, context))
 }
 
 async function obey(order: Order, opened: Opened, context: Context): Promise<Result> {
@@ -187,7 +184,7 @@ const batchShape = z.object({
     z.object({
       action: z.string(),
       patch_id: z.string().nullish(),
-      identity: z.string().nullish(),
+      identity: keyShape.nullish(),
       error: z
         .object({ code: z.number().optional(), reason: z.string().nullish(), message: z.string().nullish() })
         .nullish(),
@@ -196,8 +193,6 @@ const batchShape = z.object({
 })
 
 type BatchItem = z.infer<typeof batchShape>['identities'][number]
-
-const JSON_BODY = { 'content-type': 'application/json' }
 
 async function create(orders: readonly Order[], opened: Opened, context: Context): Promise<Brought> {
   const sent = orders.filter(({ user }) => credentialsOf(user) !== 'unreadable')
@@ -430,7 +425,7 @@ async function remove(order: Order, opened: Opened, context: Context): Promise<R
 }
 
 const identityShape = z.object({
-  id: z.string(),
+  id: keyShape,
   schema_id: z.string(),
   external_id: z.string().nullish(),
   state: z.string().optional(),
@@ -521,10 +516,6 @@ function verifiedOf({ attributes, email }: Candidate): readonly Readonly<Record<
       : []),
     ...(isTrue(attributes[PHONE_VERIFIED]) && typeof phone === 'string' ? [verified(phone, 'sms')] : []),
   ]
-}
-
-function isTrue(value: unknown): boolean {
-  return value === true || value === 'true'
 }
 
 function verified(value: string, via: 'email' | 'sms') {
@@ -680,10 +671,6 @@ function ofOneIdentity(answer: OutboundAnswer): Result {
 /** Throws RunHalt: an address that is not that of an admin API. */
 function noSuchApi({ status }: OutboundAnswer): never {
   throw new RunHalt('not-found', String(status))
-}
-
-function refused(reason: ReasonCode, targetCode: string | null = null): Refused {
-  return { kind: 'refused', reason, targetCode, targetText: null }
 }
 
 function postponed(): Result {

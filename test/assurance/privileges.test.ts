@@ -105,7 +105,7 @@ const WRITE = [...READ, 'insert', 'update', 'lock']
 
 /** What `migrate` gives each group role, by what it may do with which table. Everything else is refused. */
 const given: Readonly<Record<string, Readonly<Record<string, readonly string[]>>>> = {
-  hooks: { 'carryover.cursors': WRITE },
+  hooks: {},
   admin: {
     'carryover.users': ['select', 'copy'],
     'carryover.counts': ['select', 'copy'],
@@ -146,7 +146,15 @@ const forbiddenTo: Readonly<Record<string, readonly Forbidden[]>> = {
 }
 
 const callable: Readonly<Record<string, readonly string[]>> = {
-  hooks: ['find_users', 'record_outcomes', 'confirm_users', 'common_scheme', 'schema_version'],
+  hooks: [
+    'find_users',
+    'record_outcomes',
+    'confirm_users',
+    'common_scheme',
+    'read_cursor',
+    'move_cursor',
+    'schema_version',
+  ],
   admin: ['find_user_ids', 'schema_version'],
   load: ['name_key', 'add_counts', 'erased_among', 'changed_since_purge', 'schema_version'],
   purge: ['purge_hashes', 'schema_version'],

@@ -1,7 +1,9 @@
 import { createHmac, sign } from 'node:crypto'
+import { BlockList } from 'node:net'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
 import { type BearerCheck, type BearerOptions, createBearerCheck } from '../../src/callers/bearer.ts'
 import { Failure } from '../../src/errors.ts'
+import { createKeysCall } from '../../src/issuer-keys.ts'
 import { seeded } from '../helpers/random.ts'
 import { damaged, rsa, signed, signingKey, tokenIssuer, unsigned } from '../helpers/tokens.ts'
 
@@ -29,6 +31,9 @@ beforeAll(async () => {
 })
 afterAll(() => Promise.all([issuer.close(), elsewhere.close()]))
 
+const here = new BlockList()
+here.addAddress('127.0.0.1')
+
 const made: BearerCheck[] = []
 afterEach(() => {
   for (const check of made.splice(0)) check.stop()
@@ -49,6 +54,7 @@ function cold(change: Partial<BearerOptions> = {}): BearerCheck {
     clients: [CLIENT],
     keysUrl: issuer.url,
     loopback: true,
+    ask: createKeysCall({ allowAddresses: here }),
     ...change,
   })
   made.push(check)

@@ -201,7 +201,7 @@ describe('accounts', () => {
       () => examine({ ADMIN_DATABASE_URL: as(hooksAccount) }),
     )
     expect(says('problem')).toEqual([
-      "The hooks listener's account (HOOKS_DATABASE_URL) may read or change carryover.chains, carryover.counts, carryover.outcomes, carryover.users.",
+      "The hooks listener's account (HOOKS_DATABASE_URL) may read or change carryover.chains, carryover.counts, carryover.outcomes, carryover.plan_counts, carryover.plans, carryover.users.",
       "The hooks listener's account (HOOKS_DATABASE_URL) may call carryover.find_user_ids.",
       expect.stringContaining(
         "The admin listener's account (ADMIN_DATABASE_URL) may call carryover.common_scheme, carryover.confirm_users, carryover.find_users",

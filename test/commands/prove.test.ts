@@ -146,9 +146,9 @@ test('the users that no grade covers: for their owner alone, safe in a spreadshe
   expect((await stat(file)).mode & 0o777).toBe(0o600)
   expect((await readFile(file, 'utf8')).trimEnd().split('\n')).toEqual([
     'id,cohort,scheme,why',
-    `"'=unread-0","'=unread",unknown,the hash cannot be checked`,
-    `"'=unread-1","'=unread",unknown,the hash cannot be checked`,
-    `"'-stray, ""quoted""",default,,not in the ledger`,
+    `"'=unread-0","'=unread","unknown","the hash cannot be checked"`,
+    `"'=unread-1","'=unread","unknown","the hash cannot be checked"`,
+    `"'-stray, ""quoted""","default","","not in the ledger"`,
   ])
 })
 

@@ -30,7 +30,8 @@ export interface Measurement {
     | 'rotation'
     | 'privileges'
     | 'copy'
-  /** Of docs/requirements.md, as `R-10`. */
+    | 'provision'
+  /** Of docs/requirements.md, as `R-10`; a dash: of none. */
   readonly requirement: string
   /** What was looked at, in a few words; no login, password or hash. */
   readonly what: string

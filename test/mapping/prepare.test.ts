@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { MappingError } from '../../src/mapping/json.ts'
-import { prepareUser } from '../../src/mapping/prepare.ts'
+import { preparedBy } from '../../src/mapping/prepare.ts'
 import { applyRules, readRules } from '../../src/mapping/rules.ts'
 import type { CopiedUser, Fix, FixRule, Mapping } from '../../src/mapping/user.ts'
 
@@ -35,7 +35,7 @@ test('fields go under the names of the target, those without a value not at all'
       empty: '{profile.none}!',
     },
   }
-  const prepared = prepareUser(ann, { mapping, rules: [] })
+  const prepared = preparedBy({ mapping, rules: [] })(ann)
   expect(prepared).toEqual({
     kind: 'ready',
     user: ann,
@@ -58,7 +58,7 @@ test('a name that JavaScript gives a meaning is a name like any other', () => {
     { name: 'a', field: 'profile.__proto__.polluted', fix: { kind: 'replace', from: 'yes', to: 'no' } },
     { name: 'b', field: 'profile.b', fix: { kind: 'clear' } },
   ]
-  const prepared = prepareUser(odd, { mapping, rules })
+  const prepared = preparedBy({ mapping, rules })(odd)
   expect(prepared.kind === 'ready' && Object.entries(prepared.attributes)).toEqual([
     ['__proto__', 'no'],
     ['constructor', 'c'],
@@ -124,11 +124,11 @@ test('rules follow each other, and one with a condition passes over those withou
 
 test('a rule leaves out those who have the problem', () => {
   const rules: FixRule[] = [{ name: 'mute', field: 'email', fix: { kind: 'leave-out' }, where: 'missing' }]
-  expect(prepareUser({ ...ann, email: null }, { mapping: nothing, rules })).toEqual({
+  expect(preparedBy({ mapping: nothing, rules })({ ...ann, email: null })).toEqual({
     kind: 'left-out',
     rule: 'mute',
   })
-  expect(prepareUser(ann, { mapping: nothing, rules })).toEqual({ kind: 'ready', user: ann, attributes: {} })
+  expect(preparedBy({ mapping: nothing, rules })(ann)).toEqual({ kind: 'ready', user: ann, attributes: {} })
 })
 
 test.for<{ title: string; rule: FixRule; profile: Record<string, unknown>; after: Record<string, unknown> }>([

@@ -86,6 +86,19 @@ describe.skipIf(!hasOpenssl)('a call over TLS', () => {
     return code
   }
 
+  test('leaves nothing behind on a connection that is kept', async () => {
+    const port = await serving((_, response) => response.end('yes'))
+    const warnings: string[] = []
+    const onWarning = ({ name }: Error) => warnings.push(name)
+    process.on('warning', onWarning)
+    const call = caller(port)
+    // Node warns of the eleventh listener for the same event.
+    for (let calls = 0; calls < 12; calls++) expect((await call()).status).toBe(200)
+    await new Promise((later) => setImmediate(later))
+    process.off('warning', onWarning)
+    expect({ connections: sockets.size, warnings }).toEqual({ connections: 1, warnings: [] })
+  })
+
   test('brings what was sent, and what was answered', async () => {
     const port = await serving((request, response) => {
       const parts: Buffer[] = []
@@ -124,6 +137,19 @@ describe.skipIf(!hasOpenssl)('a call over TLS', () => {
   test.for(['127.0.0.1', 'target.example'])('verifies the certificate for %s', async (host) => {
     const port = await serving((_, response) => response.end('here'))
     expect((await caller(port, { host })()).text).toBe('here')
+  })
+
+  test('a connection that is kept for many calls gathers no listeners', async () => {
+    const port = await serving((_, response) => response.end('here'))
+    const warnings: Error[] = []
+    const warned = (warning: Error) => warnings.push(warning)
+    process.on('warning', warned)
+    const call = caller(port, { connections: 1 })
+    for (let at = 0; at < 30; at++) expect((await call()).text).toBe('here')
+    await new Promise((later) => setImmediate(later))
+    process.off('warning', warned)
+    expect(warnings).toEqual([])
+    expect(sockets.size).toBe(1)
   })
 
   test('any other status is an answer, also one without a body', async () => {

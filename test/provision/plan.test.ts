@@ -116,7 +116,15 @@ async function plan({
         options: { ...usual, ...options },
         now: new Date('2026-06-01T00:00:00Z'),
       },
-      { planning, mapping: async () => mapping, prepare, portable, examine, progress: () => {}, stop },
+      {
+        planning,
+        mapping: async () => mapping,
+        preparedBy: () => prepare,
+        portable,
+        examine,
+        progress: () => {},
+        stop,
+      },
     )
   } finally {
     await planning.close()
@@ -489,12 +497,15 @@ test('claims and corrections are read for the mapping', async () => {
   await query(
     `update legacy.users set profile = '{"given_name": "A", "address": {"zip": "1", "more": {"deep": 1}}, "list": [1]}'`,
   )
-  await query(`insert into carryover.fixes (name, rule, undone_at) values ('one', '{"name": "one"}', null),
-    ('two', '{"name": "two"}', now()), ('three', '{"name": "three"}', null)`)
+  const trim = (name: string) => ({ name, field: 'email', fix: { kind: 'trim' } })
+  await db.owner.query(
+    `insert into carryover.fixes (name, rule, undone_at) values ('one', $1, null), ('two', $2, now()), ('three', $3, null)`,
+    [trim('one'), trim('two'), trim('three')],
+  )
   const planning = await openPlanning(db.url, randomUUID())
   try {
     expect(await planning.claims()).toEqual(['address.more', 'address.zip', 'given_name', 'list'])
-    expect(await planning.rules()).toEqual([{ name: 'one' }, { name: 'three' }])
+    expect(await planning.rules()).toEqual([trim('one'), trim('three')])
   } finally {
     await planning.close()
   }
@@ -520,7 +531,7 @@ test('an account with the role for provisioning can make a plan', async () => {
       const deps = {
         planning,
         mapping: async () => mapping,
-        prepare,
+        preparedBy: () => prepare,
         portable,
         examine: null,
         progress: () => {},

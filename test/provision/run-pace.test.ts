@@ -63,6 +63,23 @@ test('a tenth of the limit stays free, and the next window begins a second after
   expect(at.at(-1)).toBeGreaterThanOrEqual(61_000)
 })
 
+test('of a kind of which nothing is known one call goes first, and a limit that is used up refuses no other', async () => {
+  let begun = 0
+  const reset = Date.now() + 20_000
+  const paced = pacer().paced(async () => {
+    begun += 1
+    await new Promise((later) => setTimeout(later, 100))
+    return Date.now() < reset
+      ? answer(429, { limit: 50, remaining: 0, resetAt: reset, now: Date.now() })
+      : answer(201, { limit: 50, remaining: 40, resetAt: reset + 60_000, now: Date.now() })
+  }, never)
+  const calls = Promise.all(Array.from({ length: 10 }, () => paced(request())))
+  await vi.advanceTimersByTimeAsync(19_000)
+  expect(begun).toBe(1)
+  await vi.advanceTimersByTimeAsync(5_000)
+  expect(await calls).toHaveLength(10)
+})
+
 test('keys of users in the path do not make a limit of their own', async () => {
   let begun = 0
   const paced = pacer({ inFlight: 1 }).paced(async () => {
@@ -114,7 +131,7 @@ test.each<{ title: string; notice: LimitNotice | null; ms: number }>([
 test('too much at once halves the calls at the same time, for half a minute', async () => {
   let flying = 0
   let most = 0
-  let complain = true
+  let complain = false
   const one = pacer({ inFlight: 8 })
   const paced = one.paced(async () => {
     flying += 1
@@ -125,6 +142,10 @@ test('too much at once halves the calls at the same time, for half a minute', as
     complain = false
     return complains ? answer(429, { limit: 0, remaining: 0 }) : answer(201)
   }, never)
+  const known = paced(request())
+  await vi.advanceTimersByTimeAsync(2_000)
+  await known
+  complain = true
   const first = Promise.all(Array.from({ length: 8 }, () => paced(request())))
   await vi.advanceTimersByTimeAsync(5_000)
   await first

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { CallFailure, type CallFailureCode } from '../../src/outbound/call.ts'
 import { createAuthorization } from '../../src/provision/authorized.ts'
 import { bringInHalves } from '../../src/provision/batch.ts'
-import { createProgress, inOneLine, timeOf } from '../../src/provision/progress.ts'
+import { createProgress, inOneLine } from '../../src/provision/progress.ts'
 import { toldOf } from '../../src/provision/reasons.ts'
 import { codeOf, withoutValues } from '../../src/provision/redact.ts'
 import { type Brought, type Candidate, type Order, type Result, RunHalt } from '../../src/targets/target.ts'
@@ -85,7 +85,13 @@ test.each<{ code: CallFailureCode; ends: 'halted' | 'postponed' }>([
 const ann = user('17', {
   login: 'Ann.Example',
   email: 'ann@mail.example',
-  attributes: { name: { first: 'Änne', last: 'Of-*' }, phones: ['+1 555'], age: 12345, no: 'ab' },
+  attributes: {
+    name: { first: 'Änne', last: 'Of-*' },
+    phones: ['+1 555', '+491701234567'],
+    city: 'İzmir',
+    age: 12345,
+    no: 'ab',
+  },
   credential: {
     kind: 'hash',
     hash: {
@@ -105,6 +111,20 @@ test.each([
   { title: 'another Unicode form', text: 'first: A\u0308nne', kept: 'first: …' },
   { title: 'signs of expressions', text: 'last: Of-*?', kept: 'last: …?' },
   { title: 'numbers and lists', text: '12345 and +1 555', kept: '… and …' },
+  { title: 'the address in an address', text: 'GET /users/ann%40Mail.example', kept: 'GET /users/…' },
+  { title: 'a letter whose small form is longer', text: 'city: İZMIR!', kept: 'city: …!' },
+  { title: 'a number with blanks', text: 'phone +49 170 / (0170) 123-4567.', kept: 'phone +49 170 / ….' },
+  { title: 'another number', text: 'at most 100 000 000 users', kept: 'at most 100 000 000 users' },
+  {
+    title: 'salt and digest in one',
+    text: `bad hash {SSHA}${Buffer.from('0123456789abcdefghijsalty').toString('base64')}`,
+    kept: 'bad hash {SSHA}…',
+  },
+  {
+    title: 'a word of many letters',
+    text: 'credentials_password_hash_algorithm',
+    kept: 'credentials_password_hash_algorithm',
+  },
   { title: 'the hash', text: `salt ${Buffer.from('salty').toString('base64')}`, kept: 'salt …' },
   { title: 'what is too short to be told apart', text: 'ab is short', kept: 'ab is short' },
   { title: 'control characters', text: 'a\r\n\x1b[31mb', kept: 'a [31mb' },
@@ -126,6 +146,20 @@ test.each([
   { code: null, kept: null },
 ])('a code is a short word', ({ code, kept }) => {
   expect(codeOf(code)).toBe(kept)
+})
+
+test.each([
+  { title: 'a value', code: 'of.Of-', user: { ...ann, attributes: { town: 'OF.OF' } }, kept: null },
+  { title: 'a part of the hash', code: 'SALTY', user: ann, kept: null },
+  {
+    title: 'a status that is the number of a house',
+    code: '409',
+    user: { ...ann, attributes: { house: '409' } },
+    kept: '409',
+  },
+  { title: 'nothing of the user', code: 'E0000001', user: ann, kept: 'E0000001' },
+])('a code that has $title', ({ code, user: somebody, kept }) => {
+  expect(codeOf(code, [somebody])).toBe(kept)
 })
 
 test('a token is fetched once for many calls, before it ends, and once more when it is not taken', async () => {
@@ -167,15 +201,6 @@ test('progress is the rate of the last minute, whatever came before', () => {
   const seen = progress({ pending: 850, created: 145, refused: 4, postponed: 1 })
   expect(seen).toEqual({ done: 150, of: 1_000, aMinute: 100, left: 510, failed: 5 })
   expect(inOneLine(seen, 0)).toBe('150 of 1000 users, 100 a minute, 9 min left, 5 refused or postponed')
-})
-
-test.each([
-  [59.2, '60 s'],
-  [120, '2 min'],
-  [7_200, '2 h 0 min'],
-  [16_200, '4 h 30 min'],
-] as const)('%s seconds are %s', (seconds, said) => {
-  expect(timeOf(seconds)).toBe(said)
 })
 
 test('a word of another version of this program has no sentence here', () => {

@@ -1,6 +1,7 @@
+import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Database } from '../../src/db/client.ts'
-import { controlPlan } from '../../src/db/plan-items.ts'
+import { controlPlan, openPresence } from '../../src/db/plan-items.ts'
 import { createBell } from '../../src/provision/bell.ts'
 import { UNAVAILABLE } from '../../src/provision/run.ts'
 import { type TestDatabase, testDatabase } from '../helpers/db.ts'
@@ -314,7 +315,6 @@ test('a target that lets one process call keeps the others waiting', async () =>
   await copy.owner.query(`update carryover.plan_counts set users = 60 where plan = $1`, [plan])
   const server = simulatedServer({ latencyMs: 5 })
   const busy = new Set<number>()
-  const bothAtOnce: number[] = []
   const counted = (place: number) => async (request: Parameters<typeof server.call>[0]) => {
     busy.add(place)
     return server.call(request)
@@ -323,9 +323,19 @@ test('a target that lets one process call keeps the others waiting', async () =>
     loop(database, copy.url, plan, counted(place), { target: { ...simulatedTarget(), processes: 1 } }),
   )
   await Promise.all(loops.map(({ ended }) => ended))
-  expect(bothAtOnce).toEqual([])
   expect(busy.size).toBe(1)
   expect(await statesOf(copy.owner, plan)).toEqual({ created: 60 })
+})
+
+test('looks that overlap share one connection and one place', async () => {
+  const [plan, target] = [randomUUID(), 'of-one-process']
+  const presence = openPresence(copy.url, plan, target, 1)
+  expect(await Promise.all([presence.hold(), presence.hold()])).toEqual([true, true])
+  const other = openPresence(copy.url, plan, target, 1)
+  expect(await other.hold()).toBe(false)
+  await presence.end()
+  await expect.poll(other.hold).toBe(true)
+  await other.end()
 })
 
 test('an error that is ours ends the run, and what it held is free again', async () => {

@@ -64,6 +64,7 @@ function start(more: Record<string, string> = {}): Promise<ServiceProcess> {
     ENTRA_TENANT_ID: TENANT,
     ENTRA_DOMAIN: 'contoso.ciamlogin.com',
     ENTRA_JWKS_URL: issuer.url,
+    OUTBOUND_ALLOW_ADDRESSES: '127.0.0.1',
     ENTRA_AUDIENCE: AUDIENCE,
     ENTRA_EXTENSION_ID: EXTENSION,
     ENTRA_KEY_FILE: join(directory, 'keys.pem'),

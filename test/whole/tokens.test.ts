@@ -35,6 +35,7 @@ beforeAll(async () => {
     OKTA_TOKEN_AUDIENCE: AUDIENCE,
     OKTA_TOKEN_CLIENTS: CLIENT,
     OKTA_TOKEN_KEYS_URL: issuer.url,
+    OUTBOUND_ALLOW_ADDRESSES: '127.0.0.1',
     OKTA_TOKEN_SCOPE: 'hooks',
   })
 })

@@ -1,0 +1,338 @@
+import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { run } from '../../src/cli.ts'
+import { freezeFor } from '../../src/commands/freeze.ts'
+import type { FreezeLine } from '../../src/commands/freeze-lines.ts'
+import { planFor } from '../../src/commands/plan.ts'
+import { provisionFor } from '../../src/commands/provision.ts'
+import { okta } from '../../src/targets/okta.ts'
+import { everyRow, type TestDatabase, testDatabase } from '../helpers/db.ts'
+import { heard } from '../helpers/io.ts'
+import { type OktaSimulator, startOkta } from '../helpers/simulators/okta.ts'
+import { md5 } from '../helpers/users.ts'
+import { runLoad, scratch } from '../load/helpers.ts'
+
+let db: TestDatabase
+let files: Awaited<ReturnType<typeof scratch>>
+beforeEach(async () => {
+  db = await testDatabase()
+  files = await scratch()
+})
+afterEach(async () => {
+  await db.drop()
+  await files.remove()
+})
+
+interface Told {
+  readonly code: number
+  readonly out: string
+  readonly err: string
+  readonly inStep: boolean | undefined
+  readonly checks: readonly FreezeLine[]
+  /** Names of what is behind. */
+  readonly behind: readonly string[]
+}
+
+/** Verifies, and sees that nothing has changed by it. */
+async function verify(args: readonly string[], env: Record<string, string> = {}): Promise<Told> {
+  const before = await everyRow(db.owner)
+  const { code, out, err } = await heard((io) => freezeFor([okta]).run(['--verify', ...args, '--json'], io), {
+    env: { DATABASE_URL: db.url, ...env },
+  })
+  expect(await everyRow(db.owner)).toEqual(before)
+  const { inStep, checks = [] }: { inStep?: boolean; checks?: FreezeLine[] } =
+    out === '' ? {} : JSON.parse(out)
+  const behind = checks.filter(({ ok }) => !ok).map(({ check }) => check)
+  expect(inStep).toBe(out === '' ? undefined : behind.length === 0)
+  return { code, out, err, inStep, checks, behind }
+}
+
+const idsOf = ({ checks }: Told, name: string) => checks.find(({ check }) => check === name)?.ids
+
+const HEADER = 'id,login,email,password_hash,profile,updated_at,deleted'
+const row = (id: string, more: { hash?: string; login?: string; deleted?: boolean; profile?: string } = {}) =>
+  [
+    id,
+    more.login ?? `${id}@example.com`,
+    `${id}@example.com`,
+    more.hash ?? md5(id),
+    `"{""given_name"":""${more.profile ?? 'Ann'}"",""family_name"":""Example""}"`,
+    '2020-01-01T00:00:00Z',
+    more.deleted ? 'true' : '',
+  ].join(',')
+
+const NAMES = ['ann', 'bob', 'cyd', 'dan', 'eve', 'fay', 'gil']
+const everybody = () => NAMES.map((name) => row(name))
+const write = (rows: readonly string[]) => files.file('users.csv', [HEADER, ...rows, ''].join('\n'))
+const load = async (rows: readonly string[], ...args: string[]) =>
+  runLoad(db.url, await write(rows), '--source', 'old', ...args)
+const verifyFile = async (rows: readonly string[], ...args: string[]) =>
+  verify([await write(rows), '--source', 'old', ...args])
+
+const SOURCE_CHECKS = ['added', 'changed', 'deleted', 'missing', 'passwords', 'refused', 'counts', 'content']
+
+describe('a file', () => {
+  test('that the copy has is in step', async () => {
+    await load(everybody())
+    const told = await verifyFile([...everybody()].reverse())
+    expect([told.code, told.err, told.behind]).toEqual([0, '', []])
+    expect(told.checks.map(({ check }) => check)).toEqual([...SOURCE_CHECKS, 'open-passwords'])
+    expect(told.checks.find(({ check }) => check === 'counts')?.says).toBe(
+      '7 users in the source, 7 of it in the copy',
+    )
+  })
+
+  test.for([
+    {
+      title: 'one changed row',
+      rows: () => [row('ann', { login: 'other' }), ...everybody().slice(1)],
+      behind: ['changed', 'content'],
+      ids: ['ann'],
+    },
+    {
+      title: 'one changed hash',
+      rows: () => [...everybody().slice(0, 6), row('gil', { hash: md5('other') })],
+      behind: ['changed', 'content'],
+      ids: ['gil'],
+    },
+    {
+      title: 'one new row',
+      rows: () => [...everybody(), row('hal')],
+      behind: ['added', 'counts', 'content'],
+      ids: ['hal'],
+    },
+    {
+      title: 'a row that is not there any more',
+      rows: () => everybody().slice(1),
+      behind: ['missing', 'counts', 'content'],
+      ids: ['ann'],
+    },
+    {
+      title: 'a row that says that its user is deleted',
+      rows: () => [row('ann', { deleted: true }), ...everybody().slice(1)],
+      behind: ['deleted', 'counts', 'content'],
+      ids: ['ann'],
+    },
+    {
+      title: 'six rows that are not there any more, of whom five are named',
+      rows: () => everybody().slice(0, 1),
+      behind: ['missing', 'counts', 'content'],
+      ids: ['bob', 'cyd', 'dan', 'eve', 'fay'],
+    },
+    {
+      title: 'a row that is refused, which no load has told',
+      rows: () => [...everybody(), row('hal', { login: '' })],
+      behind: ['refused'],
+      ids: [],
+    },
+  ])('with $title is behind in that', async ({ rows, behind, ids }) => {
+    await load(everybody())
+    const told = await verifyFile(rows())
+    expect([told.code, told.behind]).toEqual([1, behind])
+    expect(idsOf(told, behind[0] ?? '')).toEqual(ids)
+    expect(told.out).not.toMatch(/example\.com|Ann/)
+  })
+
+  test('with rows that the last load refused is in step', async () => {
+    const rows = [...everybody(), row('hal', { login: '' }), row('ann')]
+    await load(rows)
+    const told = await verifyFile(rows)
+    expect([told.code, told.behind]).toEqual([0, []])
+    expect(told.checks.find(({ check }) => check === 'refused')?.says).toMatch(
+      /^2 rows refused, as ever; load \d+ was the last to read all of it$/,
+    )
+  })
+
+  test('that came in under no name, or another one, is not in step', async () => {
+    expect(await verifyFile(everybody())).toMatchObject({
+      code: 1,
+      err: 'carryover freeze: no load with this --source has been committed; nothing was proved, and nothing was changed\n',
+    })
+    await runLoad(db.url, await write(everybody()))
+    await load(everybody().slice(1))
+    const told = await verifyFile(everybody())
+    expect([told.behind, idsOf(told, 'counts')]).toEqual([['counts', 'content'], ['ann']])
+  })
+
+  test('of which some was purged and some is hardened: their hashes are left out, and said to be', async () => {
+    await load(everybody())
+    await db.owner.query(`update carryover.users set state = 'migrated', purged_at = now(), purged_hash =
+      carryover.hash_digest('${md5('ann')}', null, (select login_key from carryover.installation)) where user_id = 'ann'`)
+    await db.owner.query(`update legacy.users set password_hash = null where id = 'ann'`)
+    await db.owner.query(`update carryover.users set scheme = 'hardened:md5' where user_id in ('bob', 'cyd')`)
+    await db.owner.query(
+      `update legacy.users set password_hash = 'hardened' || id where id in ('bob', 'cyd')`,
+    )
+    const told = await verifyFile(everybody())
+    expect([told.code, told.behind]).toEqual([0, []])
+    expect(told.checks.find(({ check }) => check === 'content')?.says).toBe(
+      'the digests of both sides are equal; without the hashes of 3 users, which cannot be compared: 1 purged, 2 hardened',
+    )
+    const changed = await verifyFile([row('ann', { hash: md5('new') }), ...everybody().slice(1)])
+    expect([changed.code, changed.behind, idsOf(changed, 'passwords')]).toEqual([1, ['passwords'], ['ann']])
+  })
+
+  test('says in words what is behind', async () => {
+    await load(everybody())
+    const path = await write([row('a\u001bb'), ...everybody()])
+    const { code, out } = await heard((io) => run(['freeze', '--verify', path, '--source', 'old'], io), {
+      env: { DATABASE_URL: db.url },
+    })
+    expect(code).toBe(1)
+    expect(out).toMatch(/^BEHIND {2}added +1 in the source and not in the copy, as a\?b\n/)
+    expect(out).toMatch(/\nok {6}missing +0 in the copy/)
+    expect(out).toMatch(/\n3 of 9 are behind\n$/)
+  })
+})
+
+describe('a query', () => {
+  const query = async (...args: string[]) => [
+    ...['--from', 'postgresql', '--query-file', await files.file('q.sql', 'select * from public.people')],
+    ...['--source', 'old', '--watermark', 'changed', ...args],
+  ]
+  const env = () => ({ SOURCE_DATABASE_URL: db.url })
+  const load = async () =>
+    heard(async (io) => run(['load', ...(await query()), '--refused', `${files.directory}/refused`], io), {
+      env: { DATABASE_URL: db.url, ...env() },
+    })
+  const add = (id: string, login: string, changed: string) =>
+    db.owner.query('insert into public.people values ($1, $2, $3, $4)', [id, login, md5(id), changed])
+
+  beforeEach(async () => {
+    await db.owner.query(
+      'create table public.people (id text, login text, password_hash text, changed timestamptz)',
+    )
+    await add('ann', 'ann', '2025-01-01')
+    await add('bob', '', '2025-01-02')
+    await add('cyd', 'cyd', '2025-01-03')
+  })
+
+  test('is read from its beginning, and refused rows are those of the last load that did so', async () => {
+    await load()
+    expect((await verify(await query(), env())).behind).toEqual([])
+    // From the watermark on: this load does not see the row that was refused.
+    await add('dan', 'dan', '2025-01-04')
+    await load()
+    const told = await verify(await query(), env())
+    expect([told.code, told.behind]).toEqual([0, []])
+    expect(told.checks.find(({ check }) => check === 'watermark')?.ok).toBe(true)
+    // What a watermark does not see.
+    await add('eve', 'eve', '2024-01-01')
+    await load()
+    expect((await verify(await query(), env())).behind).toEqual(['added', 'counts', 'content'])
+  })
+
+  test('whose watermark is ahead is behind in that, although every row is the same', async () => {
+    await load()
+    await db.owner.query(`update public.people set changed = '2025-02-01' where id = 'ann'`)
+    const told = await verify(await query(), env())
+    expect([told.code, told.behind]).toEqual([1, ['watermark']])
+  })
+
+  test('of a source that cannot be reached proves nothing', async () => {
+    await load()
+    const told = await verify(await query(), {
+      SOURCE_DATABASE_URL: db.url.replace(/test_[0-9a-f]+/, 'test_none'),
+    })
+    expect([told.code, told.out]).toEqual([1, ''])
+    expect(told.err).toBe(
+      'carryover freeze: the source failed while connecting (3D000); nothing was proved, and nothing was changed\n',
+    )
+  })
+})
+
+test('a password change that nobody has decided is behind, whatever the source', async () => {
+  await load(everybody())
+  await db.owner.query(`insert into carryover.password_changes (user_id) values ('bob')`)
+  const told = await verifyFile(everybody())
+  expect([told.code, told.behind, idsOf(told, 'open-passwords')]).toEqual([1, ['open-passwords'], ['bob']])
+  await db.owner.query(`update carryover.password_changes set decision = 'left'`)
+  expect((await verifyFile(everybody())).code).toBe(0)
+})
+
+describe('a target', () => {
+  let server: OktaSimulator
+  let env: Record<string, string>
+  beforeEach(async () => {
+    server = await startOkta()
+    env = {
+      DATABASE_URL: db.url,
+      OKTA_PROVISION_URL: server.url,
+      OKTA_PROVISION_TOKEN_FILE: await files.file('token', server.token),
+      SECRET_FILE_MODE: '0444',
+      OUTBOUND_CA_FILE: await files.file('ca.pem', server.ca),
+      OUTBOUND_ALLOW_ADDRESSES: '127.0.0.0/8',
+    }
+  })
+  afterEach(() => server.close())
+
+  const plan = async (...args: string[]): Promise<string> => {
+    const { out } = await heard((io) => planFor([okta]).run(['okta', '--offline', '--json', ...args], io), {
+      env,
+    })
+    return JSON.parse(out).plan
+  }
+  const provision = async (id: string) => heard((io) => provisionFor([okta]).run([id], io), { env })
+  const look = async (rows: readonly string[], ...args: string[]) =>
+    verifyFile(rows, '--target', 'okta', ...args)
+
+  test('that has everybody is in step; users whom it lacks, and a plan that was not ended, are behind', async () => {
+    await load(everybody())
+    expect((await look(everybody())).behind).toEqual(['to-bring'])
+    const first = await plan('--hashes', 'never')
+    const begun = await look(everybody())
+    expect([begun.behind, idsOf(begun, 'pending')]).toEqual([['to-bring', 'pending'], NAMES.slice(0, 5)])
+    expect((await provision(first)).code).toBe(0)
+    const calls = server.log().length
+    const told = await look(everybody())
+    expect([told.code, told.behind]).toEqual([0, []])
+    expect(server.log()).toHaveLength(calls)
+    // One user more, who is in the copy and not at the target.
+    const more = [...everybody(), row('hal')]
+    await load(more)
+    const behind = await look(more)
+    expect([behind.code, behind.behind, idsOf(behind, 'to-bring')]).toEqual([1, ['to-bring'], ['hal']])
+    // And one whose profile is another.
+    const other = [row('ann', { profile: 'Anna' }), ...more.slice(1)]
+    await load(other)
+    expect(idsOf(await look(other), 'to-bring')).toEqual(['ann', 'hal'])
+  })
+
+  test('that refused a user is behind in that', async () => {
+    const rows = [...everybody().slice(1), row('ann', { profile: 'n'.repeat(60) })]
+    await load(rows)
+    await provision(await plan('--hashes', 'never'))
+    const told = await look(rows)
+    expect([told.code, told.behind]).toEqual([1, ['to-bring', 'refused-by-target']])
+    expect(idsOf(told, 'refused-by-target')).toEqual(['ann'])
+  })
+
+  test('is compared by the options of the newest plan, and of every cohort', async () => {
+    const rows = [row('ann'), row('bob')]
+    await load(rows)
+    await db.owner.query(`update legacy.users set status = 'disabled' where id = 'bob'`)
+    // The rows are not those of the file any more; what the target lacks is another question.
+    const toBring = async () => idsOf(await look(rows), 'to-bring')
+    expect(await toBring()).toEqual(['ann'])
+    await plan('--inactive', 'bring', '--cohort', 'nobody')
+    expect(await toBring()).toEqual(['ann', 'bob'])
+  })
+
+  test('lists whom the ledger does not have', async () => {
+    await load(everybody())
+    await db.owner.query(`delete from carryover.users where user_id = 'ann'`)
+    expect((await look(everybody())).behind).toEqual(['to-bring', 'unlisted'])
+  })
+})
+
+test.each([
+  { args: ['FILE', '--source', 'old'], says: 'say --verify' },
+  { args: ['--verify', 'FILE'], says: '--source is missing' },
+  { args: ['--verify', 'FILE', '--source', 'old', '--target', 'else'], says: '--target is one of okta' },
+  { args: ['--verify', 'FILE', '--source', 'old', '--mapping', 'm'], says: '--mapping needs --target' },
+  { args: ['--verify', '--source', 'old'], says: 'expected FILE' },
+])('$args is not understood', async ({ args, says }) => {
+  const path = await write([row('ann')])
+  const given = args.map((arg) => (arg === 'FILE' ? path : arg))
+  const asked = heard((io) => freezeFor([okta]).run(given, io), { env: { DATABASE_URL: db.url } })
+  await expect(asked).rejects.toThrow(says)
+})
