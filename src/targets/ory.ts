@@ -40,6 +40,9 @@ const USUAL_BATCH = 200
 /** Batches at the same time, of a Kratos of one's own. Each is a transaction of seconds. */
 const MOST_IN_FLIGHT = 16
 
+/** `identity_credential_identifiers.identifier` of Kratos's database. */
+const MOST_OF_AN_IDENTIFIER = 255
+
 /** Attributes that are not traits: the old id, and what makes an address a verified one. */
 const ID_NAME = 'external_id'
 const EMAIL_VERIFIED = 'email_verified'
@@ -101,7 +104,7 @@ export const ory: TargetKind = {
     },
     attributes: [
       { name: 'email', format: 'email', unique: true },
-      { name: 'username', unique: true },
+      { name: 'username', most: MOST_OF_AN_IDENTIFIER, unique: true },
       { name: ID_NAME },
       { name: EMAIL_VERIFIED, format: 'boolean' },
       { name: PHONE_VERIFIED, format: 'boolean' },
@@ -234,11 +237,49 @@ async function sendBatch(
   }
   const byPatch = new Map(items.map((item) => [item.patch_id, item]))
   const results = new Map<string, Result>()
+  const others: { readonly order: Order; readonly item: BatchItem }[] = []
+  const made: { readonly order: Order; readonly identity: string }[] = []
   for (const order of orders) {
     const item = byPatch.get(patchId(order.user.id))
-    if (item !== undefined) results.set(order.user.id, await resultOf(item, order, opened, context))
+    if (item?.action === 'create' && typeof item.identity === 'string')
+      made.push({ order, identity: item.identity })
+    else if (item !== undefined) others.push({ order, item })
   }
+  const standing = others.some(({ item }) => item.error?.code === 409)
+    ? await areThere(made, opened, context)
+    : 'there'
+  if (standing === 'taken-back') {
+    const again = await sendBatch(
+      made.map(({ order }) => order),
+      opened,
+      context,
+    )
+    // Nobody of the batch is there, so all of it may be tried in halves.
+    if (!(again instanceof Map)) return again
+    for (const [id, result] of again) results.set(id, result)
+  } else
+    for (const { order, identity } of made)
+      results.set(order.user.id, standing === 'there' ? { kind: 'created', targetId: identity } : standing)
+  // Last, because what another one of the batch has is looked for there.
+  for (const { order, item } of others)
+    results.set(order.user.id, await resultOf(item, order, opened, context))
   return results
+}
+
+/**
+ * Kratos 1.3 takes a whole batch back when one identity of it conflicts with another, and says of all others that they were created
+ * (mended by https://github.com/ory/kratos/pull/4211). They are one transaction, so one of them tells of all.
+ */
+async function areThere(
+  made: readonly { readonly identity: string }[],
+  opened: Opened,
+  context: Context,
+): Promise<'there' | 'taken-back' | Result> {
+  const [first] = made
+  if (first === undefined) return 'there'
+  const answer = await context.call({ method: 'GET', url: identityUrl(opened, first.identity) })
+  if (answer.status === 200) return 'there'
+  return answer.status === 404 ? 'taken-back' : failed(answer)
 }
 
 /** Also a refusal has items when Kratos could tell one from the other. Throws CallFailure for a success that cannot be read. */
@@ -249,13 +290,18 @@ function itemsOf(answer: OutboundAnswer): readonly BatchItem[] | undefined {
 }
 
 async function resultOf(item: BatchItem, order: Order, opened: Opened, context: Context): Promise<Result> {
-  if (item.action === 'create' && typeof item.identity === 'string')
-    return { kind: 'created', targetId: item.identity }
   const code = item.error?.code
   const text = item.error?.reason ?? item.error?.message ?? null
   if (code === 409) return meet(order, text, opened, context)
   if (code === undefined || code >= 500 || code === 429) return postponed()
-  return { kind: 'refused', reason: reasonFor(text ?? ''), targetCode: String(code), targetText: text }
+  // An identity that does not pass its schema. Kratos 1.3 says no more than that it is malformed.
+  const reason = reasonFor(text ?? '')
+  return {
+    kind: 'refused',
+    reason: reason === 'rejected' ? 'invalid-attribute' : reason,
+    targetCode: String(code),
+    targetText: text,
+  }
 }
 
 /** Something of the identity is there already: ours from an earlier try or run, or somebody else's. */
@@ -580,6 +626,12 @@ const reasons: readonly { readonly fits: RegExp; readonly reason: ReasonCode }[]
 /** What every identity would meet with: a field that this Kratos does not have, or a schema that is not there. */
 const OF_EVERYBODY = /unknown field|Unable to find JSON Schema ID/
 
+/**
+ * What Kratos's database does not take, such as an identifier of more than 255 characters: class 22 of PostgreSQL's and CockroachDB's
+ * codes, and MySQL's words. Kratos calls it a failure of its own, and it will be one again.
+ */
+const OF_A_VALUE = /\(SQLSTATE 22[0-9A-Z]{3}\)|Data too long for column/
+
 /** Throws RunHalt for what is wrong with the settings and not with the user. */
 function reasonFor(text: string): ReasonCode {
   if (OF_EVERYBODY.test(text)) throw new RunHalt('misconfigured', '400')
@@ -589,9 +641,11 @@ function reasonFor(text: string): ReasonCode {
 /** What a failure makes of an order, or of all orders of a batch. Throws RunHalt where the next would fare no better. */
 function failed(answer: OutboundAnswer): Result {
   const { status } = answer
+  const text = textOf(answer)
+  if (status === 500 && OF_A_VALUE.test(text ?? ''))
+    return { kind: 'refused', reason: 'invalid-attribute', targetCode: '500', targetText: text }
   if (status === 429 || status >= 500) return postponed()
   if (status === 401 || status === 403) throw new RunHalt('unauthorized', String(status))
-  const text = textOf(answer)
   return { kind: 'refused', reason: byStatus(status, text), targetCode: String(status), targetText: text }
 }
 

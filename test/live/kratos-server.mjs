@@ -69,6 +69,7 @@ export async function startKratos(program, settings, databaseUrl) {
   return {
     ...flows(publicUrl),
     ...identities(adminUrl),
+    adminUrl,
     output: service.output,
     stop: async () => {
       await service.stop()
@@ -141,6 +142,19 @@ function identities(adminUrl) {
     importBatch: async (batch) => {
       const { status, json } = await call(`${adminUrl}/admin/identities`, batch, 'PATCH')
       return { status, actions: json.identities?.map(({ action }) => action), error: json.error?.message }
+    },
+    /** Everybody, page by page. */
+    identities: async () => {
+      const all = []
+      for (let token = ''; ; ) {
+        const response = await fetch(`${adminUrl}/admin/identities?page_size=500${token}`)
+        all.push(...(await response.json()))
+        const next = /<[^>]*[?&]page_token=([^&>]+)[^>]*>; rel="next"/.exec(
+          response.headers.get('link') ?? '',
+        )
+        if (next === null) return all
+        token = `&page_token=${next[1]}`
+      }
     },
     /** The traits of the identities with this identifier. */
     traitsOf: async (identifier) => {

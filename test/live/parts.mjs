@@ -31,10 +31,10 @@ export function start(program, args, env) {
     child.once('error', (error) => done(error.message))
     child.once('close', (code, signal) => done(code ?? signal))
   })
+  ended.then(() => process.off('exit', kill))
   const stop = async () => {
     child.kill('SIGTERM')
     await ended
-    process.off('exit', kill)
   }
   return { output: () => output, ended, stop }
 }

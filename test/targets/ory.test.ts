@@ -498,6 +498,60 @@ describe('creating', () => {
     expect(await create()).toMatchObject({ kind: 'unchanged' })
   })
 
+  test('a batch that Kratos 1.3 takes back for one conflict is there nevertheless, without that one', async () => {
+    const { bring, ory } = await scene({ newer: false }, { EXTERNAL_ID: 'off' })
+    await bring(numbered(1), numbered(2, { id: 'other' }))
+    const brought = await bring(
+      numbered(3),
+      numbered(1),
+      numbered(2),
+      numbered(4, { attributes: { shoe_size: '44' } }),
+      numbered(5),
+      // The same login twice in one batch.
+      numbered(6, { attributes: { email: 'user5@example.com' } }),
+    )
+    const id = (name: string) => ory.identity(name)?.id
+    expect(brought).toMatchObject({
+      kind: 'each',
+      results: [
+        { kind: 'created', targetId: id('user3@example.com') },
+        { kind: 'unchanged', targetId: id('user1@example.com') },
+        { kind: 'refused', reason: 'taken', targetCode: '409' },
+        { kind: 'refused', reason: 'invalid-attribute', targetCode: '400' },
+        { kind: 'created', targetId: id('user5@example.com') },
+        { kind: 'refused', reason: 'taken', targetCode: '409' },
+      ],
+    })
+    expect([...ory.identities()]).toHaveLength(4)
+    expect(ory.count({ method: 'PATCH' })).toBe(3)
+  })
+
+  test('a batch that was not taken back is not sent again', async () => {
+    const { bring, ory } = await scene()
+    await bring(numbered(1))
+    expect(await bring(numbered(1), numbered(2))).toMatchObject({
+      results: [{ kind: 'unchanged' }, { kind: 'created' }],
+    })
+    expect(ory.count({ method: 'PATCH' })).toBe(2)
+  })
+
+  test('while nobody can say whether a batch was taken back, it is tried again', async () => {
+    const { bring, ory } = await scene({ newer: false }, { EXTERNAL_ID: 'off' })
+    await bring(numbered(1))
+    ory.next(null, 'unavailable')
+    expect(await bring(numbered(1), numbered(2))).toMatchObject({
+      results: [{ kind: 'unchanged' }, { kind: 'postponed', reason: 'busy' }],
+    })
+  })
+
+  test('an identifier that the database of Kratos does not take is one user’s fault', async () => {
+    const { bring, one } = await scene()
+    const long = numbered(1, { attributes: { username: 'u'.repeat(300) } })
+    const refused = { kind: 'refused', reason: 'invalid-attribute', targetCode: '500' }
+    expect(await bring(long, numbered(2))).toMatchObject({ kind: 'whole', refused })
+    expect(await one(long)).toMatchObject(refused)
+  })
+
   test('no token for a Kratos of one’s own', async () => {
     const { create } = await scene({ token: null })
     expect(await create()).toMatchObject({ kind: 'created' })

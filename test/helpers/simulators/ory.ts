@@ -49,7 +49,10 @@ export interface OryOptions
   extends Pick<ServerOptions, 'latencyMs' | 'slowMs' | 'faults' | 'seed' | 'port' | 'authority'> {
   /** null: none is asked for, as by a Kratos of one's own. */
   readonly token?: string | null
-  /** false: Kratos 1.3, which does not know `external_id` and has no bounds for costs. */
+  /**
+   * false: Kratos 1.3, which does not know `external_id`, has no bounds for costs, says nothing of what is wrong with an identity, and
+   * takes a whole batch back when one of it conflicts, while it says of the others that they were created. Seen with 1.3.1.
+   */
   readonly newer?: boolean
   /** JSON Schemas by id. */
   readonly schemas?: Readonly<Record<string, Json>>
@@ -243,13 +246,16 @@ export async function startOry(options: OryOptions = {}): Promise<OrySimulator> 
           `The maximum number of identities per request that can be created with a plaintext password is ${MOST_WITH_PASSWORD}.`,
         ),
       )
+    if (read.some(({ identity }) => !fitsDatabase(identity))) throw new Problem(tooLong())
     const items = read.map(({ patch_id, identity }) => {
-      const problem = problemOf(identity)
+      const problem = problemOf(identity, 'batch')
       if (problem !== null) return { action: 'error', patch_id, error: problem }
       byId.set(identity.id, identity)
       remember(identity)
       return { action: 'create', identity: identity.id, patch_id }
     })
+    if (!newer && items.some((item) => 'error' in item && item.error?.code === 409))
+      for (const { identity } of read) if (byId.delete(identity.id)) forget(identity)
     const failed = items.length > 0 && items.every(({ action }) => action === 'error')
     if (!failed || allFailed === 'ok') return { status: 200, body: { identities: items } }
     const codes = items.map((item) => ('error' in item ? item.error?.code : undefined))
@@ -291,23 +297,37 @@ export async function startOry(options: OryOptions = {}): Promise<OrySimulator> 
   /** What is found at the insertion, of one alone. */
   function problemOf(
     identity: OryIdentity,
-  ): { code: number; status: string; reason: string; message: string } | null {
+    where: 'batch' | 'alone',
+  ): { code: number; status: string; reason?: string; message: string } | null {
     const schema = schemas[identity.schema_id]
-    if (schema === undefined) return badItem(`Unable to find JSON Schema ID: ${identity.schema_id}`)
+    const silent = !newer && where === 'batch'
+    if (schema === undefined)
+      return badItem(!silent ? `Unable to find JSON Schema ID: ${identity.schema_id}` : MALFORMED)
     const wrong = validate(identity.traits, traitsSchema(schema), '#/traits')
-    if (wrong !== null) return badItem(wrong)
+    if (wrong !== null) return badItem(silent ? MALFORMED : wrong)
     const names = namesOf(identity, schema)
     const taken = (id: string | undefined) => id !== undefined && id !== identity.id
     const conflicts =
       names.some((name) => taken(idByName.get(name))) ||
       (identity.external_id !== null && taken(idByExternal.get(identity.external_id)))
     if (!conflicts) return null
+    if (!newer)
+      return {
+        code: 409,
+        status: 'Conflict',
+        message: 'Unable to insert or update resource because a resource with that value exists already',
+      }
     return {
       code: 409,
       status: 'Conflict',
       reason: 'This identity conflicts with another identity that already exists.',
       message: 'The resource could not be created due to a conflict',
     }
+  }
+
+  /** What the column of identifiers takes. */
+  function fitsDatabase(identity: OryIdentity): boolean {
+    return namesOf(identity, schemas[identity.schema_id] ?? {}).every((name) => name.length <= MOST_OF_A_NAME)
   }
 
   function remember(identity: OryIdentity) {
@@ -331,7 +351,8 @@ export async function startOry(options: OryOptions = {}): Promise<OrySimulator> 
   }
 
   function replace(identity: OryIdentity, changed: OryIdentity): Said {
-    const problem = problemOf(changed)
+    if (!fitsDatabase(changed)) return tooLong()
+    const problem = problemOf(changed, 'alone')
     if (problem !== null) return { status: problem.code, body: { error: problem } }
     forget(identity)
     Object.assign(identity, changed)
@@ -458,6 +479,10 @@ export async function startOry(options: OryOptions = {}): Promise<OrySimulator> 
     signIn,
   }
 }
+
+const MALFORMED = 'The request was malformed or contained invalid parameters'
+
+const MOST_OF_A_NAME = 255
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 
@@ -819,12 +844,22 @@ function bad(reason: string): Said {
   return herodot(400, 'Bad Request', reason, 'The request was malformed or contained invalid parameters')
 }
 
+/** As PostgreSQL's error comes through. */
+function tooLong(): Said {
+  return herodot(
+    500,
+    'Internal Server Error',
+    undefined,
+    'ERROR: value too long for type character varying(255) (SQLSTATE 22001)',
+  )
+}
+
 function badItem(reason: string) {
   return {
     code: 400,
     status: 'Bad Request',
     reason,
-    message: 'The request was malformed or contained invalid parameters',
+    message: MALFORMED,
   }
 }
 
