@@ -71,8 +71,8 @@ revoke all on function carryover.read_cursor(text), carryover.move_cursor(text, 
 --> statement-breakpoint
 grant execute on function carryover.read_cursor(text), carryover.move_cursor(text, text, text) to carryover_hooks;
 --> statement-breakpoint
--- What a run has done about passwords that were changed in the old system after the migration counts as decided, once. Whoever
--- is asked for again begins anew in the ledger, or the hook would go on saying that the provider has a password of its own.
+-- What a run has done about passwords that were changed in the old system after the first sign-in counts as decided, once.
+-- Whoever is asked for again begins anew in the ledger, or the hook would go on saying that the provider has a password of its own.
 create function carryover.settle_password_changes() returns trigger
 language plpgsql security definer
 set search_path = pg_catalog, pg_temp
@@ -98,18 +98,20 @@ begin
   select array_agg(d.user_id) from decided d where d.method = 'hook' into asked;
   -- In the order of the key, as record_outcomes does.
   with again as (
-    select u.user_id, u.cohort, u.scheme, u.usable from carryover.users u
-    where u.user_id = any (asked) and u.state = 'migrated' and u.purged_at is null and u.deleted_at is null
+    select u.user_id, u.state, u.cohort, u.scheme, u.usable from carryover.users u
+    where u.user_id = any (asked) and u.state in ('verified', 'migrated')
+      and u.purged_at is null and u.deleted_at is null
     order by u.user_id
     for update
   ),
   moved as (
     update carryover.users u set state = 'unmigrated', verified_at = null, migrated_at = null
     from again a where u.user_id = a.user_id
-    returning a.cohort, a.scheme, a.usable
+    returning a.state, a.cohort, a.scheme, a.usable
   )
-  select jsonb_agg(jsonb_build_object('cohort', m.cohort, 'scheme', m.scheme, 'unmigrated', 1, 'migrated', -1,
-    'verified', 0, 'unverifiable', (not m.usable)::int)) from moved m into deltas;
+  select jsonb_agg(jsonb_build_object('cohort', m.cohort, 'scheme', m.scheme, 'unmigrated', 1,
+    'verified', -(m.state = 'verified')::int, 'migrated', -(m.state = 'migrated')::int,
+    'unverifiable', (not m.usable)::int)) from moved m into deltas;
   -- The last thing before the commit: others wait for the rows of the counts until then.
   if deltas is not null then
     perform carryover.add_counts(deltas);

@@ -10,6 +10,7 @@ const SRC = fileURLToPath(new URL('../src', import.meta.url))
 const allowed: Record<string, readonly string[]> = {
   'domain.ts': [],
   'errors.ts': [],
+  'duration.ts': [],
   'secrets.ts': [],
   'secret-strength.ts': [],
   'input.ts': [],
@@ -27,7 +28,9 @@ const allowed: Record<string, readonly string[]> = {
     'dialects',
   ],
   'config-tokens.ts': ['callers', 'setting-texts.ts', 'settings-reader.ts'],
+  'config-settings.ts': ['setting-files.ts', 'setting-texts.ts', 'settings-reader.ts', 'callers'],
   'config.ts': [
+    'config-settings.ts',
     'secret-strength.ts',
     'setting-files.ts',
     'setting-texts.ts',
@@ -73,6 +76,7 @@ const allowed: Record<string, readonly string[]> = {
   check: ['domain.ts', 'errors.ts', 'mapping', 'sheet.ts', 'targets'],
   provision: [
     'domain.ts',
+    'duration.ts',
     'errors.ts',
     'log.ts',
     'metrics.ts',

@@ -15,6 +15,7 @@ import { classify } from '../hashes/classify.ts'
 import type { HashContext } from '../hashes/context.ts'
 import { type Command, type ExitCode, type Io, UsageError } from './command.ts'
 import { readOptions, table } from './options.ts'
+import { terminalLine } from './terminal-line.ts'
 
 /** A caller that waits three seconds leaves this much for the check, after the network, the database and a queue. */
 const CLOCK_MS = '1200'
@@ -85,7 +86,7 @@ interface Measured extends Pick<AnalyzeDeps, 'clock' | 'threads'> {
 }
 
 async function measured(url: string, { context, clock, threads, io, rows }: Measured): Promise<Report> {
-  const progress = progressLine(io)
+  const progress = analyzeProgress(io)
   const checker = createChecker({ threads, context })
   try {
     await checker.ready()
@@ -105,26 +106,15 @@ async function measured(url: string, { context, clock, threads, io, rows }: Meas
   }
 }
 
-/** A line that is written over, on a terminal; nothing elsewhere. */
-function progressLine(io: Io) {
-  const started = performance.now()
-  let shownAt = 0
-  const show = (text: string) => {
-    shownAt = performance.now()
-    io.err(`\r\x1b[K${text}`)
-  }
+function analyzeProgress(io: Io) {
+  const line = terminalLine(io)
   return {
     at: (seen: Parameters<AnalyzeDeps['progress']>[0]) => {
-      if (!io.terminal) return
-      if ('timing' in seen) return show(`timing checks: ${costName(seen.timing)}`)
-      if (seen.rows === 0) return show('grouping equal hashes and salts')
-      if (performance.now() - shownAt < 200) return
-      const rate = Math.round(seen.rows / ((performance.now() - started) / 1_000))
-      show(`${seen.rows} rows, ${rate} a second`)
+      if ('timing' in seen) line.show(`timing checks: ${costName(seen.timing)}`)
+      else if (seen.rows === 0) line.show('grouping equal hashes and salts')
+      else line.at((seconds) => `${seen.rows} rows, ${Math.round(seen.rows / seconds)} a second`)
     },
-    clear: () => {
-      if (shownAt > 0) io.err('\r\x1b[K')
-    },
+    clear: line.clear,
   }
 }
 

@@ -17,7 +17,9 @@ import { isCountry } from '../mapping/values.ts'
 import { targets } from '../targets/index.ts'
 import type { TargetKind } from '../targets/target.ts'
 import { type Command, type ExitCode, type Io, UsageError } from './command.ts'
-import { printable, readOptions, table } from './options.ts'
+import { inLines, readTextFile } from './mapping-file.ts'
+import { printable, readOptions, table, targetNamed } from './options.ts'
+import { terminalLine } from './terminal-line.ts'
 
 /** Checks for one of these targets. */
 export function checkFor(kinds: readonly TargetKind[]): Command {
@@ -44,7 +46,8 @@ what is independent of one. Exit 1 while errors remain. See docs/check.md.
     run: async (args, io) => {
       const { values, positionals } = optionsIn(args)
       const mode = modeOf(values)
-      const kind = kindNamed(positionals[0], kinds)
+      const [name] = positionals
+      const kind = name === undefined ? undefined : targetNamed(name, kinds)
       if (kind?.impossible !== undefined) {
         io.err(`carryover check: ${kind.impossible}\n`)
         return 1
@@ -124,16 +127,6 @@ function modeOf(values: Values): Mode {
   return mode
 }
 
-function kindNamed(name: string | undefined, kinds: readonly TargetKind[]): TargetKind | undefined {
-  if (name === undefined) return undefined
-  const kind = kinds.find((known) => known.name === name)
-  if (kind === undefined)
-    throw new UsageError(
-      `TARGET is none of those that are known: ${kinds.map((known) => known.name).join(', ')}`,
-    )
-  return kind
-}
-
 interface Wanted extends Values {
   readonly url: string
   readonly kind: TargetKind | undefined
@@ -194,7 +187,7 @@ function hasErrors({ problems }: Report): boolean {
 }
 
 async function mappingIn({ mapping }: Wanted): Promise<Mapping | null> {
-  return mapping === undefined ? null : readMapping(await readText('--mapping', mapping))
+  return mapping === undefined ? null : readMapping(await readTextFile('--mapping', mapping))
 }
 
 async function opened(path: string) {
@@ -215,7 +208,7 @@ interface Look {
 async function lookAt({ wanted, given, rules, shown }: Look, io: Io): Promise<Report> {
   const traits = wanted.kind?.traits ?? null
   const standard = traits === null ? null : defaultMapping(traits, Object.keys(traits.standard))
-  const progress = progressLine(io)
+  const line = terminalLine(io)
   const keys = await openSharedKeys(wanted.url, io.stop)
   try {
     return await checkCopy({
@@ -228,28 +221,11 @@ async function lookAt({ wanted, given, rules, shown }: Look, io: Io): Promise<Re
       region: wanted.region,
       cohort: wanted.cohort,
       shown: new Set(shown),
-      progress: progress.at,
+      progress: (users) => line.at((seconds) => `${users} users, ${Math.round(users / seconds)} a second`),
     })
   } finally {
-    progress.clear()
+    line.clear()
     await keys.close()
-  }
-}
-
-/** A line that is written over, on a terminal; nothing elsewhere. */
-function progressLine(io: Io) {
-  const started = performance.now()
-  let shownAt = 0
-  return {
-    at: (users: number) => {
-      if (!io.terminal || performance.now() - shownAt < 200) return
-      shownAt = performance.now()
-      const rate = Math.round(users / ((shownAt - started) / 1_000))
-      io.err(`\r\x1b[K${users} users, ${rate} a second`)
-    },
-    clear: () => {
-      if (shownAt > 0) io.err('\r\x1b[K')
-    },
   }
 }
 
@@ -287,15 +263,7 @@ function suggestedFor(codes: readonly string[], report: Report): FixRule[] {
 }
 
 async function readRulesFile(file: string): Promise<readonly FixRule[]> {
-  return readRules(await readText('--apply', file))
-}
-
-async function readText(option: string, path: string): Promise<string> {
-  try {
-    return await readFile(path, 'utf8')
-  } catch (error) {
-    throw new UsageError(`${option} names a file that cannot be read (${errorCode(error)})`)
-  }
+  return readRules(await readTextFile('--apply', file))
 }
 
 async function rulesInForce(url: string): Promise<readonly FixRule[]> {
@@ -339,9 +307,7 @@ async function withOwner<Result>(
 
 function explain(error: unknown, io: Io): ExitCode {
   if (error instanceof MappingError) {
-    io.err(
-      `carryover check: this was not understood:\n${error.problems.map((one) => `  ${printable(one)}\n`).join('')}`,
-    )
+    io.err(`carryover check: ${inLines(error)}`)
     return 2
   }
   if (!(error instanceof StepError)) throw error

@@ -11,7 +11,8 @@ import { defaultMapping } from '../mapping/read.ts'
 import { makePlan, type PlanContent, type PlanReport, PlanStopped } from '../provision/plan.ts'
 import type { TargetKind } from '../targets/target.ts'
 import type { Io } from './command.ts'
-import { mappingOf, OWN_FIELDS, optionsOf } from './plan.ts'
+import { readMappingFile } from './mapping-file.ts'
+import { OWN_FIELDS, optionsOf } from './plan.ts'
 
 /** What a plan that is made now would have. */
 export interface PlanNow {
@@ -32,7 +33,7 @@ const SOME = 5
 
 /** Makes a plan by the options of the newest one, for every cohort, and keeps nothing of it. Throws StepError, UsageError. */
 export async function planNow({ url, kind, mapping, newest }: PlanNowRequest, io: Io): Promise<PlanNow> {
-  const given = await mappingOf(mapping)
+  const given = mapping === undefined ? undefined : await readMappingFile(mapping)
   const kept = newest === null ? undefined : await contentOf(url, newest.id)
   const context = hashContextOf(readHashSettings(io.env))
   const now = new Date()

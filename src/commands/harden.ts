@@ -2,6 +2,7 @@ import { availableParallelism } from 'node:os'
 import { readDatabaseUrl, readHashSettings } from '../config.ts'
 import { type HardeningOfCopy, openHardening } from '../db/harden.ts'
 import { StepError } from '../db/step.ts'
+import { duration } from '../duration.ts'
 import { type HardenSummary, hardenCopy } from '../harden/copy.ts'
 import { createHardenPool } from '../harden/pool.ts'
 import { hashContextOf } from '../hash-context.ts'
@@ -10,6 +11,7 @@ import { type Command, type ExitCode, type Io, UsageError } from './command.ts'
 import { printable, readOptions, table } from './options.ts'
 import { rewrite } from './rewrite.ts'
 import { requireSealed } from './sealed.ts'
+import { terminalLine } from './terminal-line.ts'
 
 export const harden: Command = {
   name: 'harden',
@@ -80,7 +82,7 @@ async function hardenAll(
   { dry, threads }: { dry: boolean; threads: number },
   io: Io,
 ): Promise<HardenSummary> {
-  const progress = progressLine(io, io.terminal ? await copy.count() : 0)
+  const progress = hardenProgress(io, io.terminal ? await copy.count() : 0)
   const pool = await createHardenPool(context, { threads, dry })
   try {
     return await hardenCopy({ copy, dry, harden: pool.harden, progress: progress.at, stop: io.stop })
@@ -131,22 +133,15 @@ function inWords({ rows, total, schemes }: HardenSummary, dry: boolean): string 
   ].join('')
 }
 
-/** A line that is written over, on a terminal; nothing elsewhere. */
-function progressLine(io: Io, ofRows: number) {
-  const started = performance.now()
-  let shown = false
+function hardenProgress(io: Io, ofRows: number) {
+  const line = terminalLine(io)
   return {
-    at: (rows: number, wrapped: number) => {
-      if (!io.terminal) return
-      shown = true
-      const rate = rows / ((performance.now() - started) / 1_000)
-      const minutes = Math.ceil(Math.max(0, ofRows - rows) / rate / 60)
-      io.err(
-        `\r\x1b[K${rows} of ${ofRows} rows, ${wrapped} wrapped, ${rate.toFixed(0)} a second, ${minutes} min left`,
-      )
-    },
-    clear: () => {
-      if (shown) io.err('\r\x1b[K')
-    },
+    at: (rows: number, wrapped: number) =>
+      line.at((seconds) => {
+        const rate = rows / seconds
+        const left = duration(Math.max(0, ofRows - rows) / rate)
+        return `${rows} of ${ofRows} rows, ${wrapped} wrapped, ${rate.toFixed(0)} a second, ${left} left`
+      }),
+    clear: line.clear,
   }
 }

@@ -1,4 +1,5 @@
 import { StepError } from '../db/step.ts'
+import { duration } from '../duration.ts'
 import { errorCode } from '../errors.ts'
 import { FieldsError } from '../load/columns.ts'
 import { NotLinesError } from '../load/lines.ts'
@@ -6,6 +7,7 @@ import { type LoadSummary, StoppedError } from '../load/load.ts'
 import { sentenceOf } from '../load/refusals.ts'
 import { SourceError } from '../load/source-row.ts'
 import { type ExitCode, type Io, UsageError } from './command.ts'
+import { terminalLine } from './terminal-line.ts'
 
 /**
  * What went wrong, in a sentence of ours.
@@ -75,24 +77,15 @@ function inWords(summary: LoadSummary, seconds: number): string {
   ].join('')
 }
 
-/** A line that is written over, on a terminal; nothing elsewhere. */
+/** How far a load is. */
 export function progressLine(io: Io) {
-  const started = performance.now()
-  let shownAt = started
-  let shown = false
+  const line = terminalLine(io)
   return {
-    at: ({ rows, bytes, ofBytes }: { rows: number; bytes: number; ofBytes: number }) => {
-      const now = performance.now()
-      if (!io.terminal || now - shownAt < 200) return
-      shownAt = now
-      shown = true
-      const seconds = (now - started) / 1_000
-      const rate = Math.round(rows / seconds)
-      io.err(`\r\x1b[K${rows} rows, ${rate} a second${leftOf(seconds, bytes, ofBytes)}`)
-    },
-    clear: () => {
-      if (shown) io.err('\r\x1b[K')
-    },
+    at: ({ rows, bytes, ofBytes }: { rows: number; bytes: number; ofBytes: number }) =>
+      line.at(
+        (seconds) => `${rows} rows, ${Math.round(rows / seconds)} a second${leftOf(seconds, bytes, ofBytes)}`,
+      ),
+    clear: line.clear,
   }
 }
 
@@ -101,11 +94,5 @@ export function leftOf(seconds: number, bytes: number, ofBytes: number): string 
   if (ofBytes <= 0) return ''
   const share = Math.min(1, bytes / ofBytes)
   if (share === 0) return ', 0 %'
-  return `, ${Math.floor(100 * share)} %, ${span((seconds * (1 - share)) / share)} left`
-}
-
-function span(seconds: number): string {
-  if (seconds < 90) return `${Math.ceil(seconds)} s`
-  if (seconds < 5_400) return `${Math.round(seconds / 60)} min`
-  return `${(seconds / 3_600).toFixed(1)} h`
+  return `, ${Math.floor(100 * share)} %, ${duration((seconds * (1 - share)) / share)} left`
 }

@@ -4,7 +4,7 @@ import { StepError } from '../db/step.ts'
 import { sheetCell } from '../sheet.ts'
 import { type Command, type ExitCode, type Io, UsageError } from './command.ts'
 import { expireRefused } from './load-expiry.ts'
-import { printable, readOptions, table } from './options.ts'
+import { printable, readOptions, table, wholeNumber } from './options.ts'
 
 export const loads: Command = {
   name: 'loads',
@@ -25,8 +25,8 @@ what its counts say.
     const url = readDatabaseUrl(io.env)
     try {
       if (values.expire) return await expire(url, values.json === true, io)
-      const id = values.id === undefined ? null : numberOf('--id', values.id)
-      const listed = await listLoads(url, id, numberOf('--last', values.last ?? '50'))
+      const id = values.id === undefined ? null : wholeNumber('--id', values.id, 1, MOST)
+      const listed = await listLoads(url, id, wholeNumber('--last', values.last ?? '50', 1, MOST))
       if (id !== null && listed.length === 0) {
         io.err('carryover loads: there is no load of that number\n')
         return 1
@@ -49,10 +49,8 @@ const options = {
   csv: { type: 'boolean' },
 } as const
 
-function numberOf(option: string, text: string): number {
-  if (!/^[1-9]\d{0,14}$/.test(text)) throw new UsageError(`${option} takes a whole number from 1`)
-  return Number(text)
-}
+/** Ids and numbers of rows, as far as JavaScript counts them exactly. */
+const MOST = 999_999_999_999_999
 
 async function expire(url: string, json: boolean, io: Io): Promise<ExitCode> {
   const expired = await expireRefused(url)

@@ -1,4 +1,5 @@
 import { type ParseArgsConfig, parseArgs } from 'node:util'
+import type { TargetKind } from '../targets/target.ts'
 import { UsageError } from './command.ts'
 
 type Options = NonNullable<ParseArgsConfig['options']>
@@ -30,6 +31,22 @@ function parse<const O extends Options>(args: readonly string[], options: O) {
       code === 'ERR_PARSE_ARGS_UNKNOWN_OPTION' ? `${name} is not an option` : `${name} was not understood`,
     )
   }
+}
+
+/** The number that an option was given. Throws UsageError. */
+export function wholeNumber(option: string, given: string, least: number, most: number): number {
+  const number = /^\d{1,15}$/.test(given) ? Number(given) : Number.NaN
+  if (!(number >= least && number <= most))
+    throw new UsageError(`${option} takes a whole number from ${least} to ${most}`)
+  return number
+}
+
+/** The target of the word that the command line names it by. Throws UsageError. */
+export function targetNamed(name: string, kinds: readonly TargetKind[]): TargetKind {
+  const kind = kinds.find((known) => known.name === name)
+  if (kind === undefined)
+    throw new UsageError(`TARGET is one of ${kinds.map((known) => known.name).join(', ')}`)
+  return kind
 }
 
 /** Text of a file or of the copy without what would steer a terminal. */

@@ -1,16 +1,16 @@
 import { randomUUID } from 'node:crypto'
-import { readFile } from 'node:fs/promises'
 import { setTimeout as later } from 'node:timers/promises'
 import { readDatabaseUrl, readHashSettings } from '../config.ts'
 import { openTarget, readOutboundSettings, targetSettingsDigest } from '../config-targets.ts'
 import { connectOwner } from '../db/client.ts'
 import { type ListedPlan, listPlans, openPlanning } from '../db/plans.ts'
 import { StepError, step } from '../db/step.ts'
+import { duration } from '../duration.ts'
 import { hashContextOf } from '../hash-context.ts'
 import { portableOf } from '../hashes/portable.ts'
 import { MappingError } from '../mapping/json.ts'
 import { preparedBy } from '../mapping/prepare.ts'
-import { defaultMapping, readMapping } from '../mapping/read.ts'
+import { defaultMapping } from '../mapping/read.ts'
 import type { Mapping } from '../mapping/user.ts'
 import { createCaller } from '../outbound/client.ts'
 import { asksAgain, isLeftOut, reasons } from '../provision/decide.ts'
@@ -26,8 +26,10 @@ import {
 import { targets } from '../targets/index.ts'
 import type { TargetKind, Traits } from '../targets/target.ts'
 import { type Command, type ExitCode, type Io, UsageError } from './command.ts'
-import { printable, readOptions, table } from './options.ts'
+import { inLines, readMappingFile } from './mapping-file.ts'
+import { printable, readOptions, table, targetNamed, wholeNumber } from './options.ts'
 import { requireSealed } from './sealed.ts'
+import { terminalLine } from './terminal-line.ts'
 
 export const plan = planFor(targets)
 
@@ -41,23 +43,16 @@ export function planFor(kinds: readonly TargetKind[]): Command {
     run: async (args, io) => {
       const { values, positionals } = readOptions(args, options, args.includes('--list') ? [] : ['TARGET'])
       if (values.list) return list(readDatabaseUrl(io.env), io, values.json === true)
-      const name = positionals[0] ?? ''
-      const kind = kinds.find((known) => known.name === name)
-      if (kind === undefined)
-        throw new UsageError(`TARGET is one of ${kinds.map((known) => known.name).join(', ') || 'none yet'}`)
+      const kind = targetNamed(positionals[0] ?? '', kinds)
       if (kind.impossible !== undefined) {
         io.err(`carryover plan: ${kind.impossible}\n`)
         return 1
       }
       requireSealed(io)
       const asked = optionsOf(values, kind.traits, new Date())
-      const mapping = await mappingOf(values.mapping)
-      return planned(
-        kind,
-        asked,
-        { mapping, offline: values.offline === true, json: values.json === true },
-        io,
-      )
+      const mapping = values.mapping === undefined ? undefined : await readMappingFile(values.mapping)
+      const { offline = false, json = false } = values
+      return planned(kind, asked, { mapping, offline, json }, io)
     },
   }
 }
@@ -129,13 +124,13 @@ export function optionsOf(values: Values, traits: Traits, now: Date): PlanOption
     )
   return {
     hashes: oneOf('--hashes', values.hashes ?? 'quiet', ['quiet', 'always', 'never']),
-    quietDays: wholeNumber('--quiet-days', values['quiet-days'], 0, MOST_QUIET_DAYS) ?? 90,
+    quietDays: wholeNumber('--quiet-days', values['quiet-days'] ?? '90', 0, MOST_QUIET_DAYS),
     inactive: oneOf('--inactive', values.inactive ?? 'leave-out', ['bring', 'leave-out']),
     removals,
     changedPasswords,
     cohorts: values.cohort ?? [],
-    rate: wholeNumber('--rate', values.rate, 1, MOST_RATE) ?? null,
-    share: wholeNumber('--share', values.share, 1, 100) ?? 90,
+    rate: values.rate === undefined ? null : wholeNumber('--rate', values.rate, 1, MOST_RATE),
+    share: wholeNumber('--share', values.share ?? '90', 1, 100),
     tag: tagOf(values.tag, now),
   }
 }
@@ -146,38 +141,12 @@ function oneOf<const Word extends string>(option: string, given: string, words: 
   return found
 }
 
-function wholeNumber(
-  option: string,
-  given: string | undefined,
-  least: number,
-  most: number,
-): number | undefined {
-  if (given === undefined) return undefined
-  const number = /^\d{1,9}$/.test(given) ? Number(given) : Number.NaN
-  if (!(number >= least && number <= most))
-    throw new UsageError(`${option} takes a whole number from ${least} to ${most}`)
-  return number
-}
-
 function tagOf(given: string | undefined, now: Date): string {
   if (given === undefined) return `carryover-${now.toISOString().slice(0, 10).replaceAll('-', '')}`
   const tag = given.trim()
   if (tag === '' || tag.length > MOST_TAG || /\p{C}/u.test(tag))
     throw new UsageError(`--tag takes a name of at most ${MOST_TAG} characters`)
   return tag
-}
-
-/** undefined: the target's own names. */
-export async function mappingOf(path: string | undefined): Promise<Mapping | undefined> {
-  if (path === undefined) return undefined
-  const text = await readFile(path, 'utf8').catch(() => null)
-  if (text === null) throw new UsageError('--mapping takes the path of a file that can be read')
-  try {
-    return readMapping(text)
-  } catch (error) {
-    if (error instanceof MappingError) throw new UsageError(`--mapping: ${error.message}`)
-    throw error
-  }
 }
 
 /** Fields of every copy, whatever its profiles have. */
@@ -195,7 +164,7 @@ async function planned(
   const settingsDigest = network?.settingsDigest ?? targetSettingsDigest(kind, io.env)
   const batch = network?.batch ?? kind.traits.batch
   const id = randomUUID()
-  const progress = progressLine(io)
+  const line = terminalLine(io)
   try {
     const planning = await openPlanning(url, id)
     try {
@@ -210,19 +179,28 @@ async function planned(
         preparedBy,
         portable: (stored) => portableOf(stored, context),
         examine: network?.examine ?? null,
-        progress: progress.at,
+        progress: (users, of) =>
+          line.at((seconds) => {
+            const rate = users / seconds
+            const left = duration(Math.max(0, of - users) / rate)
+            return `${users} of ${of} users, ${rate.toFixed(0)} a second, ${left} left`
+          }),
         stop: io.stop,
       })
-      progress.clear()
+      line.clear()
       return tell(report, asked, json, io)
     } finally {
       await planning.close()
     }
   } catch (error) {
-    progress.clear()
+    line.clear()
     if (error instanceof PlanStopped) {
       io.err('carryover plan: stopped before the end; nothing was kept\n')
       return 1
+    }
+    if (error instanceof MappingError) {
+      io.err(`carryover plan: ${inLines(error)}`)
+      return 2
     }
     if (!(error instanceof StepError)) throw error
     io.err(`carryover plan: ${error.message}; nothing was kept\n`)
@@ -334,22 +312,4 @@ function listInWords(plans: readonly ListedPlan[]): string {
       one.pausedFor === null ? one.state : `${one.state} (${printable(one.pausedFor)})`,
     ]),
   ])}\n`
-}
-
-/** A line that is written over, on a terminal; nothing elsewhere. */
-function progressLine(io: Io) {
-  const started = performance.now()
-  let shown = false
-  return {
-    at: (users: number, of: number) => {
-      if (!io.terminal) return
-      shown = true
-      const rate = users / ((performance.now() - started) / 1_000)
-      const seconds = Math.ceil(Math.max(0, of - users) / rate)
-      io.err(`\r\x1b[K${users} of ${of} users, ${rate.toFixed(0)} a second, ${seconds} s left`)
-    },
-    clear: () => {
-      if (shown) io.err('\r\x1b[K')
-    },
-  }
 }

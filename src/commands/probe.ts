@@ -21,6 +21,7 @@ import { withDatabase } from './counts.ts'
 import { printable, readOptions, table } from './options.ts'
 import { type Pair, readPairs } from './probe-input.ts'
 import { requireSealed } from './sealed.ts'
+import { terminalLine } from './terminal-line.ts'
 
 /** Ten seconds of bcrypt are about 200 checks of cost 10. */
 const SLOW_MILLIS = 10_000
@@ -96,10 +97,9 @@ async function probeAll(
   const checker = createChecker({ threads: 1, context })
   const probed: Probed[] = []
   let variants = 0
-  const progress = (tried = 0) => {
-    if (io.terminal)
-      io.err(`\r\x1b[K${probed.length} of ${pairs.length} accounts, ${variants + tried} variants tried`)
-  }
+  const line = terminalLine(io)
+  const progress = (tried = 0) =>
+    line.at(() => `${probed.length} of ${pairs.length} accounts, ${variants + tried} variants tried`)
   try {
     for (const pair of pairs) {
       if (io.stop.aborted) break
@@ -109,7 +109,7 @@ async function probeAll(
       progress()
     }
   } finally {
-    if (io.terminal) io.err('\r\x1b[K')
+    line.clear()
     await checker.close()
   }
   if (io.stop.aborted) io.err('stopped before the end\n')

@@ -1,4 +1,3 @@
-import { readFile } from 'node:fs/promises'
 import type pg from 'pg'
 import { readDatabaseUrl, readHashSettings } from '../config.ts'
 import { openTarget, readOutboundSettings } from '../config-targets.ts'
@@ -18,10 +17,7 @@ import { copyDigest, provisionKey, readPlan, type StoredPlan } from '../db/plans
 import { type ProvisionedPlan, readProvisioning } from '../db/provisioning.ts'
 import { hashContextOf } from '../hash-context.ts'
 import { portableOf } from '../hashes/portable.ts'
-import { MappingError } from '../mapping/json.ts'
 import { preparedBy } from '../mapping/prepare.ts'
-import { readMapping } from '../mapping/read.ts'
-import type { Mapping } from '../mapping/user.ts'
 import { createCaller } from '../outbound/client.ts'
 import { canonicalJson, contentDigest, hashDigest } from '../provision/content.ts'
 import { fileOfPlan, openLineFile } from '../provision/line-file.ts'
@@ -33,9 +29,11 @@ import { type RunDeps, type RunEnd, runPlan, UNAVAILABLE } from '../provision/ru
 import { targets } from '../targets/index.ts'
 import type { TargetKind } from '../targets/target.ts'
 import { type Command, type ExitCode, type Io, UsageError } from './command.ts'
-import { printable, readOptions } from './options.ts'
+import { readMappingFile } from './mapping-file.ts'
+import { printable, readOptions, wholeNumber } from './options.ts'
 import { writeFailed } from './provision-failed.ts'
 import { requireSealed } from './sealed.ts'
+import { terminalLine } from './terminal-line.ts'
 
 const help = `Works off a plan of \`carryover plan\`, together with every other process that does so, on this machine or on others. It
 may be killed at any moment: what it had begun is looked for at the target and done again by others, half a minute later.
@@ -145,24 +143,18 @@ function readRequest(values: Values): Request {
   return {
     kind: 'run',
     from: action ?? 'begin',
-    share: values.share === undefined ? null : wholeNumber('--share', values.share, 100),
+    share: values.share === undefined ? null : wholeNumber('--share', values.share, 1, 100),
     speed:
       values.speed === undefined
         ? undefined
         : values.speed === 'max'
           ? null
-          : wholeNumber('--speed', values.speed, MOST_SPEED),
+          : wholeNumber('--speed', values.speed, 1, MOST_SPEED),
     mapping: values.mapping ?? null,
   }
 }
 
 const MOST_SPEED = 1_000_000
-
-function wholeNumber(option: string, given: string, most: number): number {
-  const number = /^[1-9]\d{0,6}$/.test(given) ? Number(given) : Number.NaN
-  if (!(number <= most)) throw new UsageError(`${option} takes a whole number from 1 to ${most}`)
-  return number
-}
 
 async function obey(request: Request, told: Told): Promise<ExitCode> {
   const control = controlPlan(told.database, told.plan)
@@ -231,11 +223,11 @@ async function run(request: Run, control: PlanControl, told: Told): Promise<Exit
     if (kind === undefined) return refuse('this program does not know the target of the plan')
     if (kind.impossible !== undefined) return refuse(kind.impossible)
     const { target, settingsDigest } = openTarget(kind, io.env)
-    if (!settingsDigest.equals(plan.settingsDigest)) return refuse(changed('the settings of the target'))
+    if (!settingsDigest.equals(plan.settingsDigest)) return refuse(changed('the settings of the target have'))
     if (request.mapping !== null) {
       const mapping = await readMappingFile(request.mapping)
       if (canonicalJson(mapping) !== canonicalJson(plan.content.mapping))
-        return refuse(changed('the mapping'))
+        return refuse(changed('the mapping has'))
     }
     const obstacle = await begin(plan, request.from, control, client)
     if (obstacle !== null) return refuse(obstacle)
@@ -253,10 +245,7 @@ function identityOf({ id, target }: Plan) {
 }
 
 function changed(what: string): string {
-  return `${what} is not as it was when the plan was made: make a new plan`.replace(
-    /^the settings of the target is/,
-    'the settings of the target are',
-  )
+  return `${what} changed since the plan was made: make a new plan`
 }
 
 /** Moves the plan to `running`. The sentence that says why it cannot be; null: it runs, or has nothing left to do. */
@@ -281,24 +270,13 @@ async function begin(
       return null
     case 'ready': {
       if (from === 'resume') return 'the plan was not begun yet, so there is nothing to resume'
-      if (!(await copyDigest(client)).equals(plan.copyDigest)) return changed('the copy')
+      if (!(await copyDigest(client)).equals(plan.copyDigest)) return changed('the copy has')
       await control.begin()
       return null
     }
     case 'running':
     case 'done':
       return null
-  }
-}
-
-async function readMappingFile(path: string): Promise<Mapping> {
-  const text = await readFile(path, 'utf8').catch(() => null)
-  if (text === null) throw new UsageError('--mapping takes the path of a file that can be read')
-  try {
-    return readMapping(text)
-  } catch (error) {
-    if (error instanceof MappingError) throw new UsageError(`--mapping: ${error.message}`)
-    throw error
   }
 }
 
@@ -432,22 +410,16 @@ const LINE_EVERY_MS = 30_000
 
 function progressOf(io: Io): { at: NonNullable<RunDeps['progress']>; clear(): void } {
   const progress = createProgress(() => performance.now())
-  let shown = false
+  const line = terminalLine(io)
   let lineAt = performance.now()
   return {
     at: ({ counts }, waitingMs) => {
-      const line = inOneLine(progress(counts), waitingMs)
-      if (io.terminal) {
-        shown = true
-        io.err(`\r\x1b[K${line}`)
-      } else if (performance.now() - lineAt >= LINE_EVERY_MS) {
-        lineAt = performance.now()
-        io.err(`${line}\n`)
-      }
+      const text = inOneLine(progress(counts), waitingMs)
+      line.show(text)
+      if (io.terminal || performance.now() - lineAt < LINE_EVERY_MS) return
+      lineAt = performance.now()
+      io.err(`${text}\n`)
     },
-    clear: () => {
-      if (shown) io.err('\r\x1b[K')
-      shown = false
-    },
+    clear: line.clear,
   }
 }

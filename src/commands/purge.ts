@@ -10,6 +10,7 @@ import { type Command, type ExitCode, type Io, UsageError } from './command.ts'
 import { withDatabase } from './counts.ts'
 import { readOptions, table } from './options.ts'
 import { rewrite } from './rewrite.ts'
+import { terminalLine } from './terminal-line.ts'
 
 export const purge: Command = {
   name: 'purge',
@@ -90,6 +91,7 @@ async function purgeAll(
   io: Io,
 ): Promise<boolean> {
   let users = 0
+  const line = terminalLine(io)
   const complete = await purgeDue({
     migrated: (most) => purgeMigrated(database, keptSeconds, most),
     verified:
@@ -98,10 +100,10 @@ async function purgeAll(
     stop: io.stop,
     told: (_, more) => {
       users += more
-      if (io.terminal) io.err(`\r\x1b[K${users} users`)
+      line.at(() => `${users} users`)
     },
   })
-  if (io.terminal && users > 0) io.err('\r\x1b[K')
+  line.clear()
   return complete
 }
 

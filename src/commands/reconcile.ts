@@ -14,7 +14,8 @@ import { targets } from '../targets/index.ts'
 import { RunHalt } from '../targets/target.ts'
 import { type Command, type ExitCode, type Io, UsageError } from './command.ts'
 import { withDatabase } from './counts.ts'
-import { printable, readOptions, table } from './options.ts'
+import { printable, readOptions, table, wholeNumber } from './options.ts'
+import { terminalLine } from './terminal-line.ts'
 
 export const reconcile: Command = {
   name: 'reconcile',
@@ -36,7 +37,7 @@ needs to read logs and users, and nothing else.
     if (kind === undefined) throw new UsageError(`TARGET is one of: ${known.join(', ')}`)
     const log = openConfirmations(kind, io.env)
     if (log === undefined) throw new UsageError('the target has no log')
-    const sample = values.all ? null : sampleOf(values.sample)
+    const sample = values.all ? null : wholeNumber('--sample', values.sample ?? SAMPLE, 0, MOST_SAMPLE)
     const { sinceDays } = readReconcileSettings(io.env)
     const url = readDatabaseUrl(io.env)
     const caller = logCaller(log, readOutboundSettings(io.env), io.stop)
@@ -61,12 +62,8 @@ const options = {
   json: { type: 'boolean' },
 } as const
 
-const SAMPLE = 200
-
-function sampleOf(text = String(SAMPLE)): number {
-  if (!/^\d{1,7}$/.test(text)) throw new UsageError('--sample takes a number of users')
-  return Number(text)
-}
+const SAMPLE = '200'
+const MOST_SAMPLE = 9_999_999
 
 async function askAbout(
   url: string,
@@ -76,20 +73,18 @@ async function askAbout(
   io: Io,
 ): Promise<Comparison> {
   const client = await connectOwner(url, 'carryover reconcile')
+  const line = terminalLine(io)
   try {
-    const compared = await compare({
+    return await compare({
       users: () => standingUsers(client, reading.target, sample),
       standing: (user) => reading.log.standing(call, user),
       correct: (users) => correctUsers(reading, users),
-      progress: (users) => {
-        if (io.terminal) io.err(`\r\x1b[K${users} users`)
-      },
+      progress: (users) => line.at(() => `${users} users`),
       inFlight: reading.log.inFlight,
       stop: io.stop,
     })
-    if (io.terminal) io.err('\r\x1b[K')
-    return compared
   } finally {
+    line.clear()
     await client.end().catch(() => {})
   }
 }

@@ -5,6 +5,7 @@ import { hashContextOf } from '../hash-context.ts'
 import { classify } from '../hashes/classify.ts'
 import type { Command } from './command.ts'
 import { readOptions } from './options.ts'
+import { terminalLine } from './terminal-line.ts'
 
 export const sync: Command = {
   name: 'sync',
@@ -20,22 +21,14 @@ erased ones that somebody has written into the table are removed again; beneath 
     const { values } = readOptions(args, { json: { type: 'boolean' } })
     const url = readDatabaseUrl(io.env)
     const context = hashContextOf(readHashSettings(io.env))
-    let shown = false
-    const clear = () => {
-      if (shown) io.err('\r\x1b[K')
-    }
-    const progress = (users: number) => {
-      if (!io.terminal) return
-      shown = true
-      io.err(`\r\x1b[K${users} users`)
-    }
+    const line = terminalLine(io)
     try {
       const summary = await syncLedger(url, {
         classify: (stored) => classify(stored, context),
-        progress,
+        progress: (users) => line.at(() => `${users} users`),
         stop: io.stop,
       })
-      clear()
+      line.clear()
       const { users, added, reclassified, forgotten, purgedAgain, erasedAgain, beneathView, complete } =
         summary
       if (values.json) io.out(`${JSON.stringify(summary)}\n`)
@@ -50,7 +43,7 @@ erased ones that somebody has written into the table are removed again; beneath 
       if (!complete) io.err('carryover sync: stopped before the end; what was done holds\n')
       return complete && !beneathView ? 0 : 1
     } catch (error) {
-      clear()
+      line.clear()
       if (!(error instanceof StepError)) throw error
       io.err(`carryover sync: ${error.message}\n`)
       return 1

@@ -1,14 +1,18 @@
 import type pg from 'pg'
 import { rulesIn } from '../mapping/rules.ts'
 import type { FixRule } from '../mapping/user.ts'
+import { step } from './step.ts'
 
 /** Whoever can ask: a client, or a pool. */
 type Asked = Pick<pg.Client, 'query'>
 
-/** The rules in force, in the order in which they were applied. Throws MappingError for one that another version has written. */
+/**
+ * The rules in force, in the order in which they were applied. Throws StepError, and MappingError for a rule that another version
+ * has written.
+ */
 export async function appliedRules(client: Asked): Promise<readonly FixRule[]> {
-  const { rows } = await client.query<{ rule: unknown }>(
-    'select rule from carryover.fixes where undone_at is null order by id',
+  const { rows } = await step('reading the rules', () =>
+    client.query<{ rule: unknown }>('select rule from carryover.fixes where undone_at is null order by id'),
   )
   return rulesIn(rows.map(({ rule }) => rule))
 }

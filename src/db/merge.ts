@@ -2,7 +2,7 @@ import type pg from 'pg'
 import { completeRows, dropErased, findUsers, present, setLate } from './filed.ts'
 import { type Filing, mayRefuseAny } from './filing.ts'
 import { addToLedger, type CountDelta, reclassifyLedger } from './ledger.ts'
-import { noteMigrated, notePurged, purgedRows } from './password-changes.ts'
+import { noteAnswered, notePurged, purgedRows } from './password-changes.ts'
 import { step } from './step.ts'
 
 /**
@@ -137,7 +137,7 @@ export async function mergeStaged(
   { fresh, load }: { fresh: boolean; load: number | null },
 ): Promise<Merged & { readonly deltas: readonly CountDelta[] }> {
   const merged = await step('comparing rows', () => compare(client))
-  const ofMigrated = merged.changed > 0 ? await step('comparing hashes', () => noteMigrated(client, load)) : 0
+  const ofAnswered = merged.changed > 0 ? await step('comparing hashes', () => noteAnswered(client, load)) : 0
   await step('changing the copy', async () => {
     if (merged.changed > 0) await client.query(change)
     if (merged.added > 0) await client.query(add)
@@ -154,7 +154,7 @@ export async function mergeStaged(
   }
   const moved = await step('reclassifying the ledger', () => reclassifyLedger(client, classified))
   const ofPurged = fresh ? 0 : await step('comparing hashes', () => notePurged(client, load))
-  return { ...merged, changedAfterMigration: ofMigrated + ofPurged, deltas: [...added, ...moved] }
+  return { ...merged, changedAfterMigration: ofAnswered + ofPurged, deltas: [...added, ...moved] }
 }
 
 /**
@@ -164,8 +164,8 @@ export async function mergeStaged(
 export async function compareStaged(client: pg.Client): Promise<Merged> {
   const merged = await step('comparing rows', () => compare(client))
   const changedAfterMigration = await step('comparing hashes', async () => {
-    const ofMigrated = merged.changed > 0 ? await noteMigrated(client, null) : 0
-    return ofMigrated + (await notePurged(client, null))
+    const ofAnswered = merged.changed > 0 ? await noteAnswered(client, null) : 0
+    return ofAnswered + (await notePurged(client, null))
   })
   return { ...merged, changedAfterMigration }
 }

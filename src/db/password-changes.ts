@@ -13,18 +13,21 @@ export const purgedRows = `create temp table load_purged on commit drop as
   where l.purged_at is not null and l.deleted_at is null and not s.deleted and not s.kept and s.password_hash is not null
     and (l.scheme like 'hardened:%') = (s.scheme like 'hardened:%')`
 
-/** Before the copy is changed: migrated users whose row has another hash. Says how many. */
-export async function noteMigrated(client: pg.Client, load: number | null): Promise<number> {
-  return (await client.query(changedOfMigrated, [load])).rowCount ?? 0
+/**
+ * Before the copy is changed: users whose right password the provider was told of, and whose row has another hash. Says how
+ * many. Whether the provider has confirmed it does not matter, because some confirm nothing.
+ */
+export async function noteAnswered(client: pg.Client, load: number | null): Promise<number> {
+  return (await client.query(changedOfAnswered, [load])).rowCount ?? 0
 }
 
-const changedOfMigrated = `insert into carryover.password_changes (user_id, load)
+const changedOfAnswered = `insert into carryover.password_changes (user_id, load)
   select s.id, $1
   from pg_temp.load_fates f
   join pg_temp.load_staged s on s.id = f.id
   join legacy.users u on u.id = s.id
   join carryover.users l on l.user_id = s.id
-  where f.fate = 'changed' and l.state = 'migrated' and l.purged_at is null and l.deleted_at is null
+  where f.fate = 'changed' and l.state in ('verified', 'migrated') and l.purged_at is null and l.deleted_at is null
     and u.password_hash is not null
     and (u.password_hash, u.salt) is distinct from (s.password_hash, s.salt)
     and (l.scheme like 'hardened:%') = (s.scheme like 'hardened:%')

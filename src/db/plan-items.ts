@@ -107,6 +107,13 @@ export function newOwner(): string {
   return randomUUID()
 }
 
+/**
+ * That an item of ours is pending, said so that the index of pending items is of no use for it: whoever knows the places looks
+ * items up by the key. Of a plan that was made a minute ago there are no statistics, PostgreSQL takes its pending items for one
+ * or two, and would read them all each time.
+ */
+const IS_PENDING = `coalesce(i.state, '') = 'pending'`
+
 /** Rows of one statement of `record`. */
 const MOST_RECORDED = 500
 
@@ -181,7 +188,11 @@ async function claim(
       join carryover.plans p on p.id = $1
       left join legacy.users u on u.id::text = m.user_id
       left join carryover.users l on l.user_id = m.user_id
-      left join carryover.provisioned t on t.target = $5 and t.user_id = m.user_id
+      left join lateral (
+        -- \`offset 0\`: looked up by the whole key, however few rows of the target PostgreSQL believes there are.
+        select p.user_id, p.target_id, p.removed_at from carryover.provisioned p where p.target = $5 and p.user_id = m.user_id
+        offset 0
+      ) t on true
       order by m.place`,
     values: [plan, owner, most, leaseSeconds, target],
   })
@@ -225,9 +236,9 @@ async function renew(
   if (places.length === 0) return new Set()
   const rows = await database.query<{ place: number }>({
     name: 'plan-renew',
-    text: `update carryover.plan_items set lease_until = clock_timestamp() + $4 * interval '1 second'
-      where plan = $1 and leased_by = $2 and state = 'pending' and place = any($3::bigint[])
-      returning place::float8 as place`,
+    text: `update carryover.plan_items i set lease_until = clock_timestamp() + $4 * interval '1 second'
+      where i.plan = $1 and i.leased_by = $2 and ${IS_PENDING} and i.place = any($3::bigint[])
+      returning i.place::float8 as place`,
     values: [plan, owner, places, leaseSeconds],
   })
   return new Set(rows.map(({ place }) => place))
@@ -250,7 +261,7 @@ async function recordAll(
         set state = g.state, reason = g.reason, target_code = g.target_code, target_text = g.target_text,
           ended_at = clock_timestamp(), lease_until = null, leased_by = null
         from given g
-        where i.plan = $1 and i.place = g.place and i.leased_by = $2 and i.state = 'pending'
+        where i.plan = $1 and i.place = g.place and i.place = any($4::bigint[]) and i.leased_by = $2 and ${IS_PENDING}
         returning i.place, i.user_id, i.action, i.method, i.state, coalesce(i.reason, '') as reason,
           g.target_id, g.content, g.sent, g.hash
       ),
@@ -310,7 +321,7 @@ async function release(
       set leased_by = null, attempts = i.attempts - g.untried,
         lease_until = case when g.ms > 0 then clock_timestamp() + g.ms * interval '1 millisecond' end
       from unnest($3::bigint[], $4::float8[], $5::int[]) as g (place, ms, untried)
-      where i.plan = $1 and i.place = g.place and i.leased_by = $2 and i.state = 'pending'`,
+      where i.plan = $1 and i.place = g.place and i.place = any($3::bigint[]) and i.leased_by = $2 and ${IS_PENDING}`,
     values: [
       plan,
       owner,
@@ -465,21 +476,30 @@ export function openPresence(
     }
     return places === undefined
   }
+  const take = async () => {
+    try {
+      holds = await takePlace(await open())
+    } catch {
+      // Without the lock nothing is begun; the next look tries again.
+      const broken = client
+      client = undefined
+      await broken?.end().catch(() => {})
+      holds = false
+    }
+    return holds
+  }
+  let taking: Promise<boolean> | undefined
   return {
     hold: async () => {
       if (holds) return true
-      try {
-        holds = await takePlace(await open())
-      } catch {
-        // Without the lock nothing is begun; the next look tries again.
-        const broken = client
-        client = undefined
-        await broken?.end().catch(() => {})
-        holds = false
-      }
-      return holds
+      // Looks overlap while a connection is slow to come. With a connection each, one would keep the place from the other.
+      taking ??= take().finally(() => {
+        taking = undefined
+      })
+      return taking
     },
     end: async () => {
+      await taking
       holds = false
       await client?.end().catch(() => {})
     },

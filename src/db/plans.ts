@@ -1,12 +1,14 @@
 import { createHash } from 'node:crypto'
 import type pg from 'pg'
-import type { MigrationState, StoredHash, UserStatus } from '../domain.ts'
+import type { MigrationState, StoredHash } from '../domain.ts'
+import type { CopiedUser, FixRule } from '../mapping/user.ts'
 import { connectOwner } from './client.ts'
 import { type CopiedHash, cohortIn, hashIn } from './copied.ts'
+import { fetched } from './fetch.ts'
+import { appliedRules } from './fixes.ts'
+import type { Claimed, PlanState } from './plan-items.ts'
 import { step } from './step.ts'
 import { statusIn } from './users.ts'
-
-export type PlanState = 'ready' | 'running' | 'paused' | 'stopped' | 'done'
 
 /** A plan as it was made. What `Content` and `Report` are is known to whoever makes plans. */
 export interface NewPlan<Content = unknown, Report = unknown> {
@@ -47,14 +49,7 @@ export interface PlanRow {
   readonly scheme: string
   /** null: no longer in the copy. */
   readonly row: {
-    readonly user: {
-      readonly id: string
-      readonly login: string
-      readonly email: string | null
-      readonly status: UserStatus
-      readonly cohort: string
-      readonly profile: Readonly<Record<string, unknown>>
-    }
+    readonly user: CopiedUser
     readonly hash: StoredHash
     readonly updatedAt: Date
   } | null
@@ -76,8 +71,8 @@ export interface PlanRow {
 /** A row of `plan_items`. */
 export interface PlannedItem {
   readonly userId: string
-  readonly action: 'create' | 'update' | 'deactivate' | 'delete' | 'none'
-  readonly method: 'hash' | 'hook' | 'reset' | 'none'
+  readonly action: Claimed['action']
+  readonly method: Claimed['method']
   readonly why: string
   readonly cohort: string
   readonly scheme: string
@@ -96,8 +91,8 @@ export interface Planning {
   readonly users: number
   /** Names of the claims that some profile has: `given_name`, `address.locality`. */
   claims(): Promise<readonly string[]>
-  /** Corrections that are applied, oldest first, as they were written down. */
-  rules<Rule>(): Promise<readonly Rule[]>
+  /** The rules in force, in the order in which they were applied. Throws MappingError for one that another version has written. */
+  rules(): Promise<readonly FixRule[]>
   /** Every user of the copy in no order, then those who were deleted and whom the target still has. */
   rows(target: string): AsyncGenerator<readonly PlanRow[]>
   write(items: readonly PlannedItem[]): Promise<void>
@@ -135,7 +130,9 @@ async function begin(
   id: string,
   close: () => Promise<void>,
 ): Promise<Planning> {
-  await reader.query(`begin isolation level repeatable read read only; ${PATIENT}`)
+  await reader.query(
+    `begin isolation level repeatable read read only; ${PATIENT}; set local work_mem = '64MB'`,
+  )
   await writer.query(`begin; ${PATIENT}; set local lock_timeout = '60s'`)
   const key = await provisionKey(reader)
   const copy = await digestCopy(reader)
@@ -145,10 +142,12 @@ async function begin(
     users: copy.users,
     key,
     claims: () => step('reading the names of the claims', () => claimNames(reader)),
-    rules: <Rule>() => step('reading the corrections', () => appliedRules<Rule>(reader)),
+    rules: () => appliedRules(reader),
     rows: async function* (target) {
-      yield* fetched(reader, COPY, target)
-      yield* fetched(reader, GONE, target)
+      for (const select of [COPY, GONE]) {
+        const reading = { select, values: [target], beginning: 'reading the copy' }
+        for await (const rows of fetched<FetchedRow>(reader, reading)) yield rows.map(rowIn)
+      }
     },
     write: async (items) => {
       if (items.length === 0) return
@@ -214,16 +213,6 @@ async function claimNames(client: pg.Client): Promise<readonly string[]> {
   return rows.map(({ name }) => name)
 }
 
-async function appliedRules<Rule>(client: pg.Client): Promise<readonly Rule[]> {
-  const { rows } = await client.query<{ rule: Rule }>(
-    'select rule from carryover.fixes where undone_at is null order by id',
-  )
-  return rows.map(({ rule }) => rule)
-}
-
-/** Rows of one fetch: some megabytes. */
-const FETCH = 4_000
-
 interface FetchedRow extends CopiedHash {
   readonly here: boolean
   readonly email: string | null
@@ -263,31 +252,6 @@ const GONE = `select false as here, u.user_id as id, null::text as login, null::
   left join carryover.password_changes c on false
   where p.target = $1 and p.removed_at is null
     and not exists (select from legacy.users l where l.id::text = p.user_id)`
-
-async function* fetched(
-  client: pg.Client,
-  select: string,
-  target: string,
-): AsyncGenerator<readonly PlanRow[]> {
-  await step('reading the copy', async () => {
-    // All rows are wanted, not the first ones soon. Without statistics, as after a load, nested loops look cheap.
-    await client.query('set local cursor_tuple_fraction = 1')
-    await client.query('set local enable_nestloop = off')
-    await client.query(`set local work_mem = '64MB'`)
-    await client.query(`declare planned no scroll cursor for ${select}`, [target])
-  })
-  const next = () => step('reading the copy', () => client.query<FetchedRow>(`fetch ${FETCH} from planned`))
-  let coming = next()
-  for (;;) {
-    const { rows } = await coming
-    if (rows.length === 0) break
-    // PostgreSQL works on these while the caller does on those.
-    coming = next()
-    coming.catch(() => {})
-    yield rows.map(rowIn)
-  }
-  await step('reading the copy', () => client.query('close planned'))
-}
 
 function rowIn(row: FetchedRow): PlanRow {
   const { id } = row

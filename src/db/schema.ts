@@ -247,8 +247,8 @@ export const loads = carryover.table('loads', {
 })
 
 /**
- * Users whose password was changed in the old system after the provider had confirmed its own. Found by `load`; `decision`
- * is what was done about it.
+ * Users whose password was changed in the old system after the first right one was given here, or the provider had confirmed its
+ * own. Found by `load`; `decision` is what was done about it.
  */
 export const passwordChanges = carryover.table(
   'password_changes',

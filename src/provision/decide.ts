@@ -79,7 +79,7 @@ export interface Subject {
     /** A hash that was purged meanwhile is the same. */
     readonly sameHash: boolean
   } | null
-  /** The password was changed in the old system after the provider had confirmed its own, and nothing was decided yet. */
+  /** The password was changed in the old system after the first right one was given or confirmed, and nothing was decided yet. */
   readonly changedAfterwards: boolean
 }
 
@@ -106,7 +106,7 @@ export function decide(subject: Subject, policy: Policy): Decision {
   if (provisioned === null)
     return ledger.state === 'migrated' ? nothing('migrated-already') : creation(row, ledger, policy)
   if (provisioned.removed) return revival(row, policy)
-  return ledger.state === 'migrated'
+  return ledger.state === 'migrated' || subject.changedAfterwards
     ? migrated(subject, ledger, provisioned, policy)
     : waiting(row, ledger, provisioned, policy)
 }
@@ -161,7 +161,10 @@ function firstCredential(
   return { method: 'reset', why: usable ? 'no-hook' : 'no-usable-hash' }
 }
 
-/** The provider has a password of its own, which nothing replaces but the policy for passwords that were changed later. */
+/**
+ * The provider has a password of its own, or for all we know it has: some never confirm it. Nothing replaces that but the policy
+ * for passwords that were changed later.
+ */
 function migrated(
   { changedAfterwards }: Subject,
   { usable }: Ledger,

@@ -1,3 +1,4 @@
+import { duration } from '../duration.ts'
 import type { Order, Traits } from '../targets/target.ts'
 
 export interface Forecast {
@@ -38,16 +39,6 @@ export function forecast(
     seconds,
     inWords: `${duration(seconds)}: ${count(calls, 'call')} at ${pace}`,
   }
-}
-
-/** `3 h 42 min`, `2 d 4 h`, `45 s` */
-export function duration(seconds: number): string {
-  if (seconds < 120) return `${seconds} s`
-  const minutes = Math.ceil(seconds / 60)
-  if (minutes < 60) return `${minutes} min`
-  const hours = Math.floor(minutes / 60)
-  if (hours < 48) return `${hours} h ${minutes % 60} min`
-  return `${Math.floor(hours / 24)} d ${hours % 24} h`
 }
 
 function count(number: number, word: string): string {

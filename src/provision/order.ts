@@ -78,7 +78,8 @@ function bringing(item: Claimed, action: 'create' | 'update', deps: ReadyDeps): 
   const prepared = deps.prepare(item.row.user)
   if (prepared.kind === 'left-out') return postponed('changed-since-plan')
   const confirmed = item.confirmedSincePlan && item.method !== 'none'
-  if (confirmed && action === 'create') return postponed('confirmed-since-plan')
+  // An update that asks for the password again was for the one before: whether this one is also old is for the next plan to say.
+  if (confirmed && (action === 'create' || item.method !== 'hash')) return postponed('confirmed-since-plan')
   const method = confirmed ? 'none' : item.method
   const credential = credentialOf(method, item.row.stored, deps)
   if (credential === null) return postponed('changed-since-plan')

@@ -115,7 +115,7 @@ const DAY_MS = 86_400_000
 export async function makePlan(request: PlanRequest, deps: PlanDeps): Promise<PlanReport> {
   const { id, kind, options } = request
   const { planning } = deps
-  const rules = await planning.rules<FixRule>()
+  const rules = await planning.rules()
   const content = { mapping: await deps.mapping(planning.claims), rules }
   const sums = createSums()
   const decided = planner(deps.preparedBy(content), policyOf(request), kind.traits, deps)
@@ -150,7 +150,8 @@ export async function makePlan(request: PlanRequest, deps: PlanDeps): Promise<Pl
         share: options.share,
       },
     ),
-    needs: kind.traits.needs(use),
+    // All of it is about users who are created or changed.
+    needs: use.attributes.length === 0 ? [] : kind.traits.needs(use),
     findings,
   }
   const stored: NewPlan<PlanContent, PlanReport> = {

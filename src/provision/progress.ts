@@ -1,4 +1,5 @@
 import type { ItemState, PlanNow } from '../db/plan-items.ts'
+import { duration } from '../duration.ts'
 
 /** What is told of a run while it goes on. */
 export interface Progress {
@@ -55,18 +56,10 @@ export function inOneLine({ done, of, aMinute, left, failed }: Progress, waiting
   return [
     `${done} of ${of} users`,
     ...(aMinute === null ? [] : [`${Math.round(aMinute)} a minute`]),
-    ...(left === null ? [] : [`${timeOf(left)} left`]),
+    ...(left === null ? [] : [`${duration(left)} left`]),
     ...(failed > 0 ? [`${failed} refused or postponed`] : []),
     ...(waitingMs > 2_000 ? [`the target's limit is reached, on in ${Math.ceil(waitingMs / 1_000)} s`] : []),
   ].join(', ')
-}
-
-/** Seconds as people say them. */
-export function timeOf(seconds: number): string {
-  if (seconds < 90) return `${Math.ceil(seconds)} s`
-  const minutes = Math.ceil(seconds / 60)
-  if (minutes < 120) return `${minutes} min`
-  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`
 }
 
 /** The words of the summary, in their order. */

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { type Call, CallFailure, type OutboundAnswer } from '../outbound/call.ts'
+import { authorizationIn, bearer } from './access-token.ts'
 import { auth0Hash } from './auth0-hash.ts'
 import {
   codeOf,
@@ -13,7 +14,9 @@ import {
   runImport,
   type UserError,
 } from './auth0-jobs.ts'
-import { addressOf, clockOf, expected, isRecord, jsonOf, numberIn, sameJson } from './read-answer.ts'
+import { clockOf, expected, isRecord, JSON_BODY, jsonOf, numberIn, sameJson } from './read-answer.ts'
+import { oneByOne, refused } from './results.ts'
+import { addressOf, isOn } from './settings.ts'
 import {
   type Authorization,
   type Brought,
@@ -156,7 +159,7 @@ function open(given: TargetSettings): Target {
   const opened: Opened = {
     api,
     connectionId,
-    withUsername: switchOf(given.USERNAME ?? settings.USERNAME.default),
+    withUsername: isOn('USERNAME', given.USERNAME ?? settings.USERNAME.default),
     connectionName: connectionNames(api, connectionId),
   }
   return {
@@ -171,11 +174,6 @@ function open(given: TargetSettings): Target {
   }
 }
 
-function switchOf(text: string): boolean {
-  if (text === 'on' || text === 'off') return text === 'on'
-  throw new TargetError('USERNAME: expected on or off')
-}
-
 function authorization(base: string, given: TargetSettings): (call: Call) => Promise<Authorization> {
   const { TOKEN: token = '', CLIENT_ID: id = '', CLIENT_SECRET: secret = '' } = given
   if (token !== '') {
@@ -188,16 +186,12 @@ function authorization(base: string, given: TargetSettings): (call: Call) => Pro
   return (call) => tokenFor(base, id, secret, call)
 }
 
-const bearer = (token: string) => ({ authorization: `Bearer ${token}`, accept: 'application/json' })
-
-const tokenShape = z.object({ access_token: z.string().min(1), expires_in: z.number().positive().optional() })
-
 /** https://auth0.com/docs/secure/tokens/access-tokens/management-api-access-tokens/get-management-api-access-tokens-for-production */
 async function tokenFor(base: string, id: string, secret: string, call: Call): Promise<Authorization> {
   const answer = await call({
     method: 'POST',
     url: `${base}/oauth/token`,
-    headers: { 'content-type': 'application/json', accept: 'application/json' },
+    headers: { ...JSON_BODY, accept: 'application/json' },
     body: JSON.stringify({
       grant_type: 'client_credentials',
       client_id: id,
@@ -205,14 +199,7 @@ async function tokenFor(base: string, id: string, secret: string, call: Call): P
       audience: `${base}/api/v2/`,
     }),
   })
-  if (answer.status === 429 || answer.status >= 500) throw new CallFailure('unreachable')
-  if (answer.status === 404) throw new RunHalt('not-found', '404')
-  if (answer.status !== 200) throw new RunHalt('unauthorized', oauthCodeOf(answer))
-  const { access_token, expires_in } = expected(answer, tokenShape)
-  return {
-    headers: bearer(access_token),
-    ...(expires_in !== undefined && { goodFor: expires_in * 1000 }),
-  }
+  return authorizationIn(answer, oauthCodeOf)
 }
 
 function oauthCodeOf(answer: OutboundAnswer): string {
@@ -329,12 +316,6 @@ async function bring(orders: readonly Order[], opened: Opened, context: Context)
     case 'delete':
       return oneByOne(orders, (order) => remove(order, opened, context))
   }
-}
-
-async function oneByOne(orders: readonly Order[], obey: (order: Order) => Promise<Result>): Promise<Brought> {
-  const results: Result[] = []
-  for (const order of orders) results.push(await obey(order))
-  return { kind: 'each', results }
 }
 
 /** A user of an import file, with the place of the order. */
@@ -665,7 +646,7 @@ async function patch(url: string, body: Members, done: Result, context: Context)
   const answer = await context.call({
     method: 'PATCH',
     url,
-    headers: { 'content-type': 'application/json' },
+    headers: JSON_BODY,
     body: JSON.stringify(body),
   })
   return answer.status === 200 ? done : failed(answer)
@@ -689,14 +670,6 @@ function statusReason(status: number, code: string): ReasonCode {
   // What the store of a database connection has against a change: no password is in ours, so it is the address.
   if (status === 409 || code === 'auth0_idp_error') return 'taken'
   return status === 400 ? 'invalid-attribute' : 'rejected'
-}
-
-function refused(
-  reason: ReasonCode,
-  targetCode: string | null = null,
-  targetText: string | null = null,
-): Refused {
-  return { kind: 'refused', reason, targetCode, targetText }
 }
 
 /**

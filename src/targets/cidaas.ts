@@ -1,7 +1,9 @@
-import { z } from 'zod'
 import { type Call, CallFailure, type OutboundAnswer } from '../outbound/call.ts'
+import { authorizationIn, TOKEN_FORM } from './access-token.ts'
 import { cidaasHash } from './cidaas-hash.ts'
-import { addressOf, clockOf, expected, isRecord, jsonOf, numberIn } from './read-answer.ts'
+import { isRecord, JSON_BODY, jsonOf, retryAfter } from './read-answer.ts'
+import { refused } from './results.ts'
+import { addressOf, countOf, isOn, wanted } from './settings.ts'
 import {
   type Authorization,
   type Brought,
@@ -9,14 +11,12 @@ import {
   type Context,
   ExpiredError,
   type Finding,
-  type LimitNotice,
   type Order,
   type ReasonCode,
   type Refused,
   type Result,
   RunHalt,
   type Target,
-  TargetError,
   type TargetKind,
   type TargetSettings,
   type TargetUse,
@@ -132,13 +132,12 @@ interface Opened {
 
 function open(given: TargetSettings): Target {
   const { base, host } = addressOf(given.URL)
-  const { CLIENT_ID: id = '', CLIENT_SECRET: secret = '' } = given
-  if (id === '') throw new TargetError('CLIENT_ID: expected the id of an app')
-  if (secret === '') throw new TargetError('CLIENT_SECRET: expected the secret of the app')
+  const id = wanted(given, 'CLIENT_ID')
+  const secret = wanted(given, 'CLIENT_SECRET')
   const opened: Opened = {
     bulkUrl: `${base}/users-srv/user/bulk`,
-    batch: batchOf(given.BATCH ?? settings.BATCH.default),
-    migrationMode: switchOf(given.MIGRATION_MODE ?? settings.MIGRATION_MODE.default),
+    batch: countOf('BATCH', given.BATCH ?? settings.BATCH.default, BATCH.least, BATCH.most),
+    migrationMode: isOn('MIGRATION_MODE', given.MIGRATION_MODE ?? settings.MIGRATION_MODE.default),
   }
   return {
     hosts: [host],
@@ -147,29 +146,17 @@ function open(given: TargetSettings): Target {
     batch: opened.batch,
     examine: (context) => examine(opened, context),
     bring: (orders, context) => bring(orders, opened, context),
-    limitOf,
+    // No limits are published: a wait when one is met.
+    limitOf: (answer) => retryAfter(answer, [429], BUSY_WAIT_MS),
   }
 }
-
-function batchOf(text: string): number {
-  const count = /^\d{1,4}$/.test(text) ? Number(text) : 0
-  if (count >= BATCH.least && count <= BATCH.most) return count
-  throw new TargetError(`BATCH: expected a number from ${BATCH.least} to ${BATCH.most}`)
-}
-
-function switchOf(text: string): boolean {
-  if (text === 'on' || text === 'off') return text === 'on'
-  throw new TargetError('MIGRATION_MODE: expected on or off')
-}
-
-const tokenShape = z.object({ access_token: z.string().min(1), expires_in: z.number().positive().optional() })
 
 /** RFC 6749, 4.4, at the address of https://docs.cidaas.com/integration/api/user-migration/user-migration */
 async function tokenFor(base: string, id: string, secret: string, call: Call): Promise<Authorization> {
   const answer = await call({
     method: 'POST',
     url: `${base}/token-srv/token`,
-    headers: { 'content-type': 'application/x-www-form-urlencoded', accept: 'application/json' },
+    headers: TOKEN_FORM,
     body: new URLSearchParams({
       grant_type: 'client_credentials',
       client_id: id,
@@ -177,14 +164,7 @@ async function tokenFor(base: string, id: string, secret: string, call: Call): P
       scope: SCOPE,
     }).toString(),
   })
-  if (answer.status === 429 || answer.status >= 500) throw new CallFailure('unreachable')
-  if (answer.status === 404) throw new RunHalt('not-found', '404')
-  if (answer.status !== 200) throw new RunHalt('unauthorized', failureOf(answer).code)
-  const { access_token, expires_in } = expected(answer, tokenShape)
-  return {
-    headers: { authorization: `Bearer ${access_token}`, accept: 'application/json' },
-    ...(expires_in !== undefined && { goodFor: expires_in * 1000 }),
-  }
+  return authorizationIn(answer, (refusal) => failureOf(refusal).code)
 }
 
 /** A list without users changes nothing, and is refused for that alone when all else is right. */
@@ -203,7 +183,7 @@ function post(url: string, users: readonly unknown[], context: Context): Promise
   return context.call({
     method: 'POST',
     url,
-    headers: { 'content-type': 'application/json' },
+    headers: JSON_BODY,
     body: JSON.stringify(users),
   })
 }
@@ -434,24 +414,5 @@ function failureOf(answer: OutboundAnswer): { readonly code: string; readonly te
   return {
     code: textOf(inner.code) ?? textOf(outer.code) ?? String(answer.status),
     text: textOf(inner.error),
-  }
-}
-
-function refused(
-  reason: ReasonCode,
-  targetCode: string | null = null,
-  targetText: string | null = null,
-): Refused {
-  return { kind: 'refused', reason, targetCode, targetText }
-}
-
-/** No limits are published: a wait when one is met. */
-function limitOf(answer: OutboundAnswer): LimitNotice | null {
-  if (answer.status !== 429) return null
-  const seconds = numberIn(answer, 'retry-after')
-  const now = clockOf(answer)
-  return {
-    waitMs: seconds === undefined ? BUSY_WAIT_MS : seconds * 1000,
-    ...(now !== undefined && { now }),
   }
 }

@@ -2,13 +2,14 @@ import { z } from 'zod'
 import { isUuid, LEGACY_NAMESPACE, uuidOf } from '../legacy-uuid.ts'
 import { CallFailure, type OutboundAnswer } from '../outbound/call.ts'
 import { fusionauthPassword } from './fusionauth-hash.ts'
-import { addressOf, clockOf, expected, isRecord, jsonOf, numberIn } from './read-answer.ts'
+import { expected, isRecord, jsonOf, retryAfter } from './read-answer.ts'
+import { isTrue, oneByOne, refused, textOf } from './results.ts'
+import { addressOf, countOf, wanted } from './settings.ts'
 import {
   type Brought,
   type Candidate,
   type Context,
   type Finding,
-  type LimitNotice,
   type Order,
   type ReasonCode,
   type Refused,
@@ -130,11 +131,11 @@ interface Opened {
 
 function open(given: TargetSettings): Target {
   const { base, host } = addressOf(given.URL)
-  if (given.API_KEY === undefined || given.API_KEY === '') throw new TargetError('API_KEY: expected a key')
+  const key = wanted(given, 'API_KEY')
   const namespace = given.ID_NAMESPACE ?? settings.ID_NAMESPACE.default
   if (!isUuid(namespace)) throw new TargetError('ID_NAMESPACE: expected a UUID')
   const tenant = uuidIn(given, 'TENANT_ID')
-  const batch = batchOf(given.BATCH ?? settings.BATCH.default)
+  const batch = countOf('BATCH', given.BATCH ?? settings.BATCH.default, 1, LARGEST_BATCH)
   const opened: Opened = {
     base,
     tenant,
@@ -142,7 +143,7 @@ function open(given: TargetSettings): Target {
     idOf: ({ id }) => uuidOf(id, namespace).toLowerCase(),
   }
   const headers = {
-    authorization: given.API_KEY,
+    authorization: key,
     ...(tenant !== undefined && { 'x-fusionauth-tenantid': tenant }),
   }
   return {
@@ -153,7 +154,7 @@ function open(given: TargetSettings): Target {
     batch,
     examine: (context, use) => examine(opened, context, use),
     bring: (orders, context) => bring(orders, opened, context),
-    limitOf,
+    limitOf: (answer) => retryAfter(answer, [429, 503]),
   }
 }
 
@@ -164,19 +165,11 @@ function uuidIn(given: TargetSettings, name: 'TENANT_ID' | 'APPLICATION_ID'): st
   return text
 }
 
-function batchOf(text: string): number {
-  const count = /^\d{1,5}$/.test(text) ? Number(text) : 0
-  if (count >= 1 && count <= LARGEST_BATCH) return count
-  throw new TargetError(`BATCH: expected a whole number from 1 to ${LARGEST_BATCH}`)
-}
-
 async function bring(orders: readonly Order[], opened: Opened, context: Context): Promise<Brought> {
   const [first] = orders
   if (first === undefined) return { kind: 'each', results: [] }
   if (first.action === 'create') return create(orders, opened, context)
-  const results: Result[] = []
-  for (const order of orders) results.push(await change(order, opened, context))
-  return { kind: 'each', results }
+  return oneByOne(orders, (order) => change(order, opened, context))
 }
 
 /** Those who may be there from an earlier try are looked for first: the import does not know them again, it fails. */
@@ -348,14 +341,6 @@ function languagesOf(value: unknown): unknown {
   return languages.map((language) => (typeof language === 'string' ? language.replace('-', '_') : language))
 }
 
-function textOf(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' ? value : undefined
-}
-
-function isTrue(value: unknown): boolean {
-  return value === true || value === 'true'
-}
-
 async function send(
   method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE',
   path: string,
@@ -437,10 +422,6 @@ function reasonFor(status: number, complaint: Complaint | undefined): ReasonCode
   return REASONS.get(word) ?? 'invalid-attribute'
 }
 
-function refused(reason: ReasonCode): Refused {
-  return { kind: 'refused', reason, targetCode: null, targetText: null }
-}
-
 const tenantShape = z.object({
   tenant: z.object({ emailConfiguration: z.object({ verifyEmail: z.boolean().optional() }).optional() }),
 })
@@ -510,11 +491,4 @@ async function ofConnectors(opened: Opened, context: Context): Promise<Finding[]
 
 function unseen(code: string, what: string): Finding {
   return { severity: 'warning', code, text: `The API key may not read ${what}, which was not looked at.` }
-}
-
-function limitOf(answer: OutboundAnswer): LimitNotice | null {
-  const seconds = answer.status === 429 || answer.status === 503 ? numberIn(answer, 'retry-after') : undefined
-  if (seconds === undefined) return null
-  const now = clockOf(answer)
-  return { waitMs: seconds * 1_000, ...(now !== undefined && { now }) }
 }

@@ -97,6 +97,8 @@ function ofProfile(
   idAttribute: string,
   sent: readonly string[],
 ): Finding[] {
+  // Where nobody is created or changed, nothing is sent and nothing is missing.
+  if (sent.length === 0) return []
   const known = new Map(attributes.map((attribute) => [attribute.name, attribute]))
   const names = new Set([idAttribute, ...sent.filter((name) => !ROOT_ATTRIBUTES.has(name))])
   const findings: Finding[] = []

@@ -1,17 +1,18 @@
 import { z } from 'zod'
 import { type Call, CallFailure, type OutboundAnswer } from '../outbound/call.ts'
+import { authorizationIn, TOKEN_FORM } from './access-token.ts'
 import { keycloakCredential, type PasswordCredential } from './keycloak-hash.ts'
 import { examineRealm, ROOT_ATTRIBUTES } from './keycloak-realm.ts'
-import { addressOf, clockOf, expected, jsonOf, numberIn, sameJson } from './read-answer.ts'
+import { expected, JSON_BODY, jsonOf, retryAfter, sameJson } from './read-answer.ts'
+import { isTrue, oneByOne, refused, textOf } from './results.ts'
+import { addressOf, countOf, wanted } from './settings.ts'
 import {
   type Authorization,
   type Candidate,
   type Context,
   ExpiredError,
-  type LimitNotice,
   type Order,
   type ReasonCode,
-  type Refused,
   type Result,
   RunHalt,
   type Target,
@@ -26,6 +27,7 @@ const ID_NAME = 'legacy_id'
 
 /** Users at the same time. Creating one is a transaction of a few milliseconds, and Keycloak goes on signing people in. */
 const IN_FLIGHT = 8
+const MOST_IN_FLIGHT = 64
 
 /** What the user profile of a new realm takes of usernames: no blanks, and none of these. Tried with Keycloak 26.4.2. */
 const USERNAME = /^[^\s!"#$%&'()*,/:;<=>?[\\\]^`{|}~§\p{Cc}]+$/u
@@ -148,38 +150,21 @@ function open(given: TargetSettings): Target {
   return {
     hosts: [host],
     authorize: (call) => authorize(`${base}/realms/${realm}/protocol/openid-connect/token`, client, call),
-    inFlight: inFlightOf(given.IN_FLIGHT ?? settings.IN_FLIGHT.default),
+    inFlight: countOf('IN_FLIGHT', given.IN_FLIGHT ?? settings.IN_FLIGHT.default, 1, MOST_IN_FLIGHT),
     examine: (context, use) =>
       examineRealm(realmUrl, opened.idAttribute, context, use, (answer) => {
         if (answer.status !== 200) throw unanswered(answer)
       }),
-    bring: async (orders, context) => {
-      const results: Result[] = []
-      for (const order of orders) results.push(await obey(order, opened, context))
-      return { kind: 'each', results }
-    },
-    limitOf,
+    bring: (orders, context) => oneByOne(orders, (order) => obey(order, opened, context)),
+    // Keycloak has no limits; what stands before it may have, and says so.
+    limitOf: (answer) => retryAfter(answer, [429, 503]),
   }
-}
-
-function wanted(given: TargetSettings, name: 'REALM' | 'CLIENT_ID' | 'CLIENT_SECRET'): string {
-  const text = given[name]
-  if (text === undefined || text === '') throw new TargetError(`${name}: expected a text`)
-  return text
 }
 
 function idAttributeOf(text: string): string {
   if (/^[A-Za-z][\w.-]{0,99}$/.test(text) && !ROOT_ATTRIBUTES.has(text)) return text
   throw new TargetError('ID_ATTRIBUTE: expected the name of an attribute that is no field of every user')
 }
-
-function inFlightOf(text: string): number {
-  const count = /^[1-9]\d?$/.test(text) ? Number(text) : 0
-  if (count >= 1 && count <= 64) return count
-  throw new TargetError('IN_FLIGHT: expected a whole number from 1 to 64')
-}
-
-const tokenShape = z.object({ access_token: z.string().min(1), expires_in: z.number().positive().optional() })
 
 async function authorize(
   url: string,
@@ -189,22 +174,14 @@ async function authorize(
   const answer = await call({
     method: 'POST',
     url,
-    headers: { 'content-type': 'application/x-www-form-urlencoded', accept: 'application/json' },
+    headers: TOKEN_FORM,
     body: new URLSearchParams({
       grant_type: 'client_credentials',
       client_id: client.id,
       client_secret: client.secret,
     }).toString(),
   })
-  if (answer.status === 404) throw new RunHalt('not-found', '404')
-  if (answer.status === 400 || answer.status === 401 || answer.status === 403)
-    throw new RunHalt('unauthorized', String(answer.status))
-  if (answer.status !== 200) throw new CallFailure('unreachable')
-  const { access_token: token, expires_in: seconds } = expected(answer, tokenShape)
-  return {
-    headers: { authorization: `Bearer ${token}`, accept: 'application/json' },
-    ...(seconds !== undefined && { goodFor: seconds * 1_000 }),
-  }
+  return authorizationIn(answer, ({ status }) => String(status))
 }
 
 function obey(order: Order, opened: Opened, context: Context): Promise<Result> {
@@ -373,7 +350,7 @@ function newUser(user: Candidate, idAttribute: string): Representation {
     ...(address !== undefined && { email: address.toLowerCase() }),
     ...(first !== undefined && { firstName: first }),
     ...(last !== undefined && { lastName: last }),
-    emailVerified: emailVerified === true || emailVerified === 'true',
+    emailVerified: isTrue(emailVerified),
     enabled: user.active,
     attributes: { ...listsOf(others), [idAttribute]: [user.id] },
   }
@@ -395,10 +372,6 @@ function changedUser(there: KeycloakUser, user: Candidate, idAttribute: string):
     emailVerified: told ? rest.emailVerified : there.emailVerified,
     attributes: Object.fromEntries(attributes.filter(([, values]) => values.length > 0)),
   }
-}
-
-function textOf(value: unknown): string | undefined {
-  return typeof value === 'string' && value !== '' ? value : undefined
 }
 
 /** Keycloak's attributes are lists of texts; it drops objects without a word, so they go as their JSON. */
@@ -459,7 +432,7 @@ function send(
       method,
       url,
       ...(body !== undefined && {
-        headers: { 'content-type': 'application/json' },
+        headers: JSON_BODY,
         body: JSON.stringify(body),
       }),
     })
@@ -549,22 +522,5 @@ function reasonFor(status: number, { error }: Problem, complaint: string | undef
 }
 
 function taken(answer: OutboundAnswer): Result {
-  return {
-    kind: 'refused',
-    reason: 'taken',
-    targetCode: '409',
-    targetText: problemOf(answer).errorMessage ?? null,
-  }
-}
-
-function refused(reason: ReasonCode): Refused {
-  return { kind: 'refused', reason, targetCode: null, targetText: null }
-}
-
-/** Keycloak has no limits; what stands before it may have, and says so. */
-function limitOf(answer: OutboundAnswer): LimitNotice | null {
-  const seconds = answer.status === 429 || answer.status === 503 ? numberIn(answer, 'retry-after') : undefined
-  if (seconds === undefined) return null
-  const now = clockOf(answer)
-  return { waitMs: seconds * 1_000, ...(now !== undefined && { now }) }
+  return refused('taken', '409', problemOf(answer).errorMessage ?? null)
 }

@@ -1,20 +1,20 @@
 import { z } from 'zod'
 import { CallFailure, type OutboundAnswer } from '../outbound/call.ts'
 import { loginRadiusHash } from './loginradius-hash.ts'
-import { addressOf, clockOf, expected, isRecord, jsonOf, numberIn } from './read-answer.ts'
+import { expected, isRecord, JSON_BODY, jsonOf, retryAfter } from './read-answer.ts'
+import { refused } from './results.ts'
+import { addressOf, wanted } from './settings.ts'
 import {
   type Brought,
   type Candidate,
   type Context,
   type Finding,
-  type LimitNotice,
   type Order,
   type ReasonCode,
   type Refused,
   type Result,
   RunHalt,
   type Target,
-  TargetError,
   type TargetKind,
   type TargetSettings,
   type TargetUse,
@@ -115,9 +115,8 @@ interface Opened {
 }
 
 function open(given: TargetSettings): Target {
-  const { API_KEY: key = '', API_SECRET: secret = '' } = given
-  if (key === '') throw new TargetError('API_KEY: expected a key')
-  if (secret === '') throw new TargetError('API_SECRET: expected a secret')
+  const key = wanted(given, 'API_KEY')
+  const secret = wanted(given, 'API_SECRET')
   const bulk = addressOf(given.URL ?? settings.URL.default)
   const accounts = addressOf(given.ACCOUNT_URL ?? settings.ACCOUNT_URL.default)
   const opened: Opened = {
@@ -132,7 +131,8 @@ function open(given: TargetSettings): Target {
     inFlight: 2,
     examine: (context) => examine(opened, context),
     bring: (orders, context) => bring(orders, opened, context),
-    limitOf,
+    // No limits are published: a wait when one is met.
+    limitOf: (answer) => retryAfter(answer, [429], BUSY_WAIT_MS),
   }
 }
 
@@ -148,7 +148,7 @@ function post(opened: Opened, body: unknown, context: Context): Promise<Outbound
   return context.call({
     method: 'POST',
     url: opened.bulkUrl,
-    headers: { 'content-type': 'application/json' },
+    headers: JSON_BODY,
     body: JSON.stringify(body),
   })
 }
@@ -497,24 +497,5 @@ function failureOf(answer: OutboundAnswer): { readonly code: string; readonly te
   return {
     code: typeof failure.ErrorCode === 'number' ? String(failure.ErrorCode) : String(answer.status),
     text: words.length > 0 ? words.join(' ') : null,
-  }
-}
-
-function refused(
-  reason: ReasonCode,
-  targetCode: string | null = null,
-  targetText: string | null = null,
-): Refused {
-  return { kind: 'refused', reason, targetCode, targetText }
-}
-
-/** No limits are published: a wait when one is met. */
-function limitOf(answer: OutboundAnswer): LimitNotice | null {
-  if (answer.status !== 429) return null
-  const seconds = numberIn(answer, 'retry-after')
-  const now = clockOf(answer)
-  return {
-    waitMs: seconds === undefined ? BUSY_WAIT_MS : seconds * 1000,
-    ...(now !== undefined && { now }),
   }
 }

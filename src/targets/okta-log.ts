@@ -1,6 +1,5 @@
 import { z } from 'zod'
-import type { Call, OutboundAnswer } from '../outbound/call.ts'
-import { CallFailure } from '../outbound/call.ts'
+import { type Call, CallFailure, type OutboundAnswer } from '../outbound/call.ts'
 import {
   type ConfirmationKind,
   type ConfirmationLog,
@@ -9,7 +8,9 @@ import {
   LogPositionError,
   type Standing,
 } from './confirmations.ts'
-import { type LimitNotice, RunHalt, TargetError } from './target.ts'
+import { limitOf, schemeOf } from './okta-api.ts'
+import { expected } from './read-answer.ts'
+import { RunHalt, TargetError } from './target.ts'
 
 /** What Okta's System Log has of one entry, as far as it is used. An entry of another shape is about something else. */
 const entry = z.object({
@@ -52,12 +53,10 @@ export const oktaConfirmations: ConfirmationKind = {
       secret: true,
       required: true,
     },
-    TOKEN_TYPE: { purpose: '`SSWS` for an API token, `Bearer` for an access token.', default: 'SSWS' },
+    TOKEN_TYPE: { purpose: '`ssws` for an API token, `bearer` for an access token.', default: 'ssws' },
   },
-  open: ({ URL: address = '', TOKEN: token = '', TOKEN_TYPE: type = 'SSWS' }) => {
-    const origin = originOf(address)
-    if (type !== 'SSWS' && type !== 'Bearer') throw new TargetError('TOKEN_TYPE is neither SSWS nor Bearer')
-    return openLog(origin, `${type} ${token}`)
+  open: ({ URL: address = '', TOKEN: token = '', TOKEN_TYPE: type = 'ssws' }) => {
+    return openLog(originOf(address), `${schemeOf(type)} ${token}`)
   },
 }
 
@@ -80,7 +79,7 @@ function openLog({ origin, host }: URL, authorization: string): ConfirmationLog 
       const answer = await call({ method: 'GET', url })
       if (answer.status === 404) return 'absent'
       requireOk(answer)
-      return standingIn(parsed(user, answer.text))
+      return standingIn(expected(answer, user))
     },
   }
 }
@@ -96,7 +95,7 @@ async function read(call: Call, address: string, position: string): Promise<LogP
   // A position that is too old, or of another query.
   if (answer.status === 400) throw new LogPositionError('the position is not known any more')
   requireOk(answer)
-  const entries = parsed(z.array(z.unknown()), answer.text)
+  const entries = expected(answer, z.array(z.unknown()))
   return {
     passwords: entries.flatMap(passwordIn),
     position: nextOf(answer.headers.link ?? '', address) ?? position,
@@ -141,23 +140,4 @@ function requireOk({ status }: OutboundAnswer): void {
   if (status === 401 || status === 403) throw new RunHalt('unauthorized', String(status))
   if (status === 404) throw new RunHalt('not-found', '404')
   throw new CallFailure('malformed')
-}
-
-function parsed<Shape extends z.ZodType>(shape: Shape, text: string): z.infer<Shape> {
-  try {
-    return shape.parse(JSON.parse(text))
-  } catch {
-    throw new CallFailure('malformed')
-  }
-}
-
-/** https://developer.okta.com/docs/reference/rl-best-practices/: the end of the window in seconds since 1970. */
-function limitOf({ headers }: OutboundAnswer): LimitNotice | null {
-  const [limit, remaining, reset] = ['limit', 'remaining', 'reset'].map((name) =>
-    Number(headers[`x-rate-limit-${name}`] ?? Number.NaN),
-  )
-  if (limit === undefined || remaining === undefined || reset === undefined) return null
-  if (![limit, remaining, reset].every(Number.isFinite)) return null
-  const now = Date.parse(headers.date ?? '')
-  return { limit, remaining, resetAt: reset * 1_000, ...(Number.isNaN(now) ? {} : { now }) }
 }

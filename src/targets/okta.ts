@@ -1,14 +1,15 @@
 import { z } from 'zod'
 import type { OutboundAnswer } from '../outbound/call.ts'
+import { limitOf, schemeOf } from './okta-api.ts'
 import { oktaHash } from './okta-hash.ts'
 import { oktaConfirmations } from './okta-log.ts'
-import { addressOf, clockOf, expected, jsonOf, numberIn, sameJson } from './read-answer.ts'
+import { expected, JSON_BODY, jsonOf, sameJson } from './read-answer.ts'
+import { isTrue, oneByOne, refused } from './results.ts'
+import { addressOf, wanted } from './settings.ts'
 import {
-  type Brought,
   type Candidate,
   type Context,
   type Finding,
-  type LimitNotice,
   type Order,
   type ReasonCode,
   type Refused,
@@ -29,12 +30,6 @@ const PHONE_VERIFIED = 'phoneNumberVerified'
 
 /** Enough for 600 calls a minute at answers of two seconds; three processes stay below the 75 that an org answers at a time. */
 const IN_FLIGHT = 20
-
-/** What Okta says of a window of a minute is a moment of its own clock; its own SDK waits a second longer. */
-const AFTER_RESET_MS = 1_000
-
-/** When too much is asked at the same time there is no window to wait for. */
-const CONCURRENCY_WAIT_MS = 1_000
 
 const E164 = /^\+[1-9]\d{1,14}$/
 
@@ -166,8 +161,7 @@ type Group =
 
 function open(given: TargetSettings): Target {
   const { base, host } = addressOf(given.URL)
-  if (given.TOKEN === undefined || given.TOKEN === '') throw new TargetError('TOKEN: expected a token')
-  const authorization = `${schemeOf(given.TOKEN_TYPE ?? settings.TOKEN_TYPE.default)} ${given.TOKEN}`
+  const authorization = `${schemeOf(given.TOKEN_TYPE ?? settings.TOKEN_TYPE.default)} ${wanted(given, 'TOKEN')}`
   const api = `${base}/api/v1`
   const opened: Opened = {
     api,
@@ -180,19 +174,9 @@ function open(given: TargetSettings): Target {
     authorize: async () => ({ headers: { authorization, accept: 'application/json' } }),
     inFlight: IN_FLIGHT,
     examine: (context, use) => examine(opened, context, use),
-    bring: async (orders, context): Promise<Brought> => {
-      const results: Result[] = []
-      for (const order of orders) results.push(await obey(order, opened, context))
-      return { kind: 'each', results }
-    },
+    bring: (orders, context) => oneByOne(orders, (order) => obey(order, opened, context)),
     limitOf,
   }
-}
-
-function schemeOf(text: string): string {
-  if (text === 'ssws') return 'SSWS'
-  if (text === 'bearer') return 'Bearer'
-  throw new TargetError('TOKEN_TYPE: expected ssws or bearer')
 }
 
 function idAttributeOf(text: string): string {
@@ -231,8 +215,6 @@ const userShape = z.object({
 })
 
 type OktaUser = z.infer<typeof userShape>
-
-const JSON_BODY = { 'content-type': 'application/json' }
 
 async function create(order: Order, opened: Opened, context: Context): Promise<Result> {
   const { user } = order
@@ -483,7 +465,7 @@ async function withFactors(
 
 function verifiedPhone({ attributes }: Candidate): string | null {
   const { mobilePhone, [PHONE_VERIFIED]: verified } = attributes
-  if (verified !== true && verified !== 'true') return null
+  if (!isTrue(verified)) return null
   return typeof mobilePhone === 'string' && E164.test(mobilePhone) ? mobilePhone : null
 }
 
@@ -614,10 +596,6 @@ function codeOf(answer: OutboundAnswer): string {
   return errorOf(answer)?.errorCode ?? String(answer.status)
 }
 
-function refused(reason: ReasonCode, targetCode: string | null = null): Refused {
-  return { kind: 'refused', reason, targetCode, targetText: null }
-}
-
 const attributesShape = z.object({
   properties: z.record(z.string(), z.unknown()).optional(),
   required: z.array(z.string()).nullish(),
@@ -657,6 +635,8 @@ async function examineSchema(
   context: Context,
   { attributes }: TargetUse,
 ): Promise<readonly Finding[]> {
+  // Where nobody is created or changed, nothing is sent and nothing is missing.
+  if (attributes.length === 0) return []
   const answer = await context.call({ method: 'GET', url: `${api}/meta/schemas/user/default` })
   if (answer.status !== 200) return [unreadable('schema-unreadable', 'the user schema', answer)]
   const { base, custom } = expected(answer, schemaShape).definitions
@@ -707,23 +687,4 @@ function unreadable(code: string, what: string, answer: OutboundAnswer): Finding
     code,
     text: `Could not look at ${what}: status ${answer.status}.`,
   }
-}
-
-/**
- * `X-Rate-Limit-Reset` is in seconds of Okta's clock. When limit and remaining are both 0 too much was asked at the same time.
- * https://developer.okta.com/docs/reference/rl-best-practices/
- */
-function limitOf(answer: OutboundAnswer): LimitNotice | null {
-  const limit = numberIn(answer, 'x-rate-limit-limit')
-  const remaining = numberIn(answer, 'x-rate-limit-remaining')
-  const reset = numberIn(answer, 'x-rate-limit-reset')
-  const now = clockOf(answer)
-  const clock = now === undefined ? {} : { now }
-  if (limit === 0 && remaining === 0) return { ...clock, waitMs: CONCURRENCY_WAIT_MS }
-  if (limit === undefined || remaining === undefined || reset === undefined)
-    return answer.status === 429 ? { ...clock, waitMs: CONCURRENCY_WAIT_MS } : null
-  const resetAt = reset * 1_000
-  const window = { ...clock, limit, remaining, resetAt }
-  if (answer.status !== 429) return window
-  return { ...window, waitMs: Math.max(0, resetAt - (now ?? resetAt)) + AFTER_RESET_MS }
 }

@@ -2,7 +2,9 @@ import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { CallFailure, type OutboundAnswer } from '../outbound/call.ts'
 import { kratosHash } from './ory-notation.ts'
-import { addressOf, clockOf, expected, isRecord, jsonOf, numberIn, sameJson } from './read-answer.ts'
+import { clockOf, expected, isRecord, JSON_BODY, jsonOf, numberIn, sameJson } from './read-answer.ts'
+import { isTrue, oneByOne, refused } from './results.ts'
+import { addressOf, countOf, isOn } from './settings.ts'
 import {
   type Brought,
   type Candidate,
@@ -15,7 +17,6 @@ import {
   type Result,
   RunHalt,
   type Target,
-  TargetError,
   type TargetKind,
   type TargetSettings,
   type TargetUse,
@@ -128,13 +129,13 @@ function open(given: TargetSettings): Target {
     base,
     identities: `${base}/admin/identities`,
     schemaId: given.SCHEMA_ID ?? settings.SCHEMA_ID.default,
-    externalId: switchOf(given.EXTERNAL_ID ?? settings.EXTERNAL_ID.default),
+    externalId: isOn('EXTERNAL_ID', given.EXTERNAL_ID ?? settings.EXTERNAL_ID.default),
   }
   const token = given.TOKEN ?? ''
-  const inFlight = numberOf('IN_FLIGHT', given.IN_FLIGHT ?? settings.IN_FLIGHT.default, MOST_IN_FLIGHT)
+  const inFlight = countOf('IN_FLIGHT', given.IN_FLIGHT ?? settings.IN_FLIGHT.default, 1, MOST_IN_FLIGHT)
   return {
     hosts: [host],
-    batch: numberOf('BATCH', given.BATCH ?? settings.BATCH.default, MOST_IN_A_BATCH),
+    batch: countOf('BATCH', given.BATCH ?? settings.BATCH.default, 1, MOST_IN_A_BATCH),
     authorize: async () => ({
       headers: { accept: 'application/json', ...(token !== '' && { authorization: `Bearer ${token}` }) },
     }),
@@ -146,23 +147,10 @@ function open(given: TargetSettings): Target {
   }
 }
 
-function switchOf(text: string): boolean {
-  if (text === 'on' || text === 'off') return text === 'on'
-  throw new TargetError('EXTERNAL_ID: expected on or off')
-}
-
-function numberOf(name: string, text: string, most: number): number {
-  const number = /^\d{1,4}$/.test(text) ? Number(text) : 0
-  if (number >= 1 && number <= most) return number
-  throw new TargetError(`${name}: expected a number from 1 to ${most}`)
-}
-
 async function bring(orders: readonly Order[], opened: Opened, context: Context): Promise<Brought> {
   const creations = orders.filter(({ action }) => action === 'create')
   if (creations.length === orders.length) return create(orders, opened, context)
-  const results: Result[] = []
-  for (const order of orders) results.push(await obey(order, opened, context))
-  return { kind: 'each', results }
+  return oneByOne(orders, (order) => obey(order, opened, context))
 }
 
 async function obey(order: Order, opened: Opened, context: Context): Promise<Result> {
@@ -193,8 +181,6 @@ const batchShape = z.object({
 })
 
 type BatchItem = z.infer<typeof batchShape>['identities'][number]
-
-const JSON_BODY = { 'content-type': 'application/json' }
 
 async function create(orders: readonly Order[], opened: Opened, context: Context): Promise<Brought> {
   const sent = orders.filter(({ user }) => credentialsOf(user) !== 'unreadable')
@@ -477,10 +463,6 @@ function verifiedOf({ attributes, email }: Candidate): readonly Readonly<Record<
   ]
 }
 
-function isTrue(value: unknown): boolean {
-  return value === true || value === 'true'
-}
-
 function verified(value: string, via: 'email' | 'sms') {
   return { value, verified: true, via, status: 'completed' }
 }
@@ -628,10 +610,6 @@ function noSuchApi({ status }: OutboundAnswer): never {
   throw new RunHalt('not-found', String(status))
 }
 
-function refused(reason: ReasonCode, targetCode: string | null = null): Refused {
-  return { kind: 'refused', reason, targetCode, targetText: null }
-}
-
 function postponed(): Result {
   return { kind: 'postponed', reason: 'busy' }
 }
@@ -670,6 +648,8 @@ async function examineSchema(
   context: Context,
   { attributes }: TargetUse,
 ): Promise<readonly Finding[]> {
+  // Where nobody is created or changed, nothing is sent and nothing is missing.
+  if (attributes.length === 0) return []
   const answer = await schemaAnswer(`${base}/schemas/${encodeURIComponent(schemaId)}`, context)
   if (answer === 'elsewhere')
     return [

@@ -1,16 +1,5 @@
 import { CallFailure, type OutboundAnswer } from '../outbound/call.ts'
-import { TargetError } from './target.ts'
-
-/** The address of a target without a slash at its end, and the host that is called. Throws TargetError. */
-export function addressOf(text: string | undefined): { readonly base: string; readonly host: string } {
-  if (text === undefined || !URL.canParse(text)) throw new TargetError('URL: expected an https address')
-  const url = new URL(text)
-  const more = url.username !== '' || url.password !== '' || url.search !== '' || url.hash !== ''
-  if (url.protocol !== 'https:' || more)
-    throw new TargetError('URL: expected an https address without credentials, query and fragment')
-  const path = url.pathname.endsWith('/') ? url.pathname.slice(0, -1) : url.pathname
-  return { base: url.origin + path, host: url.host }
-}
+import type { LimitNotice } from './target.ts'
 
 /** The JSON of an answer, or undefined where it is none. */
 export function jsonOf({ text }: OutboundAnswer): unknown {
@@ -41,6 +30,27 @@ export function numberIn({ headers }: OutboundAnswer, name: string): number | un
 export function clockOf({ headers }: OutboundAnswer): number | undefined {
   const at = Date.parse(headers.date ?? '')
   return Number.isNaN(at) ? undefined : at
+}
+
+/** For bodies that are JSON. */
+export const JSON_BODY = { 'content-type': 'application/json' } as const
+
+/**
+ * Of targets that publish no limits: how long whoever is told "too many" has to wait, where one of these statuses says so.
+ *
+ * @param usualMs where the answer does not say when; undefined: then it is no word about limits
+ */
+export function retryAfter(
+  answer: OutboundAnswer,
+  statuses: readonly number[],
+  usualMs?: number,
+): LimitNotice | null {
+  if (!statuses.includes(answer.status)) return null
+  const seconds = numberIn(answer, 'retry-after')
+  const waitMs = seconds === undefined ? usualMs : seconds * 1_000
+  if (waitMs === undefined) return null
+  const now = clockOf(answer)
+  return { waitMs, ...(now !== undefined && { now }) }
 }
 
 export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {

@@ -69,7 +69,7 @@ export interface Traits {
 export interface TargetUse {
   readonly hook: boolean
   readonly hash: boolean
-  /** Attribute names that the plan sends. */
+  /** Attribute names that the plan sends; none: nobody is created or changed. */
   readonly attributes: readonly string[]
 }
 

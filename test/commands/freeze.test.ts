@@ -1,3 +1,5 @@
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { run } from '../../src/cli.ts'
 import { freezeFor } from '../../src/commands/freeze.ts'
@@ -169,6 +171,42 @@ describe('a file', () => {
     )
     const changed = await verifyFile([row('ann', { hash: md5('new') }), ...everybody().slice(1)])
     expect([changed.code, changed.behind, idsOf(changed, 'passwords')]).toEqual([1, ['passwords'], ['ann']])
+  })
+
+  test('that was hardened as it was loaded is compared with --harden, hashes and all', async () => {
+    await mkdir(join(files.directory, 'keys'))
+    await writeFile(join(files.directory, 'keys', 'hardening_key'), 'k'.repeat(40))
+    const env = {
+      DATABASE_URL: db.url,
+      HASH_SECRETS_DIR: join(files.directory, 'keys'),
+      SECRET_FILE_MODE: '0644',
+      HARDEN_MEMORY_KIB: '8',
+      HARDEN_PASSES: '1',
+    }
+    const header = 'id,login,password_hash,hash_scheme'
+    const users = (hash: string) =>
+      files.file('hardened.csv', [header, `ann,ann,${md5('ann')},md5`, `bob,bob,${hash},md5`, ''].join('\n'))
+    const path = await users(md5('bob'))
+    const loaded = await heard((io) => run(['load', path, '--source', 'old', '--harden'], io), { env })
+    expect([loaded.code, loaded.err]).toEqual([0, ''])
+    const { rows } = await db.owner.query(
+      `select scheme from carryover.users where scheme like 'hardened:%' order by user_id`,
+    )
+    expect(rows).toHaveLength(2)
+    const same = await verify([path, '--source', 'old', '--harden'], env)
+    expect([same.code, same.err, same.behind]).toEqual([0, '', []])
+    expect(same.checks.find(({ check }) => check === 'content')?.says).toBe(
+      'the digests of both sides are equal',
+    )
+    await users(md5('another'))
+    const other = await verify([path, '--source', 'old', '--harden'], env)
+    expect([other.behind, idsOf(other, 'changed')]).toEqual([['changed', 'content'], ['bob']])
+    // Without the key nothing is known of it, and that is said.
+    const blind = await verify([path, '--source', 'old'])
+    expect([blind.code, blind.checks.find(({ check }) => check === 'content')?.says]).toEqual([
+      0,
+      'the digests of both sides are equal; without the hashes of 2 users, which cannot be compared: 0 purged, 2 hardened',
+    ])
   })
 
   test('says in words what is behind', async () => {

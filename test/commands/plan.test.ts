@@ -157,7 +157,12 @@ test('a mapping file says what is sent', async () => {
 
 test('corrections that leave users out are kept with the plan and named', async () => {
   await loadTwo()
-  const rule = { name: 'no-bobs', field: 'profile.given_name', fix: { kind: 'leave-out' } }
+  const rule = {
+    name: 'no-bobs',
+    field: 'profile.family_name',
+    fix: { kind: 'leave-out' },
+    where: 'missing',
+  }
   await db.owner.query(`insert into carryover.fixes (name, rule) values ('no-bobs', $1)`, [
     JSON.stringify(rule),
   ])
@@ -166,6 +171,17 @@ test('corrections that leave users out are kept with the plan and named', async 
   expect(out).toContain('there is nothing to do\n')
   const { rows } = await db.owner.query('select content from carryover.plans')
   expect(rows[0].content.rules).toEqual([rule])
+})
+
+test('a correction of another version of this program is not understood, and nothing is kept', async () => {
+  await loadTwo()
+  await db.owner.query(
+    `insert into carryover.fixes (name, rule) values ('odd', '{"name": "odd", "field": "email", "fix": {"kind": "rhyme"}}')`,
+  )
+  const { code, out, err } = await planned(['fake', '--offline'])
+  expect([code, out]).toEqual([2, ''])
+  expect(err).toBe('carryover plan: this was not understood:\n  rule 1: fix: kind: not a kind of fix\n')
+  expect((await db.owner.query('select from carryover.plans')).rowCount).toBe(0)
 })
 
 test('a cohort that nobody has is said', async () => {
@@ -201,7 +217,7 @@ test.each([
   { args: ['fake', '--share', '0'], says: '--share takes a whole number from 1 to 100' },
   { args: ['fake', '--rate', 'fast'], says: '--rate takes a whole number from 1 to 1000000' },
   { args: ['fake', '--tag', ' '], says: '--tag takes a name of at most 100 characters' },
-  { args: ['fake', '--mapping', '/nowhere'], says: '--mapping takes the path of a file that can be read' },
+  { args: ['fake', '--mapping', '/nowhere'], says: '--mapping names a file that cannot be read (ENOENT)' },
 ])('$args is not understood', async ({ args, says }) => {
   await expect(planned(args)).rejects.toThrow(says)
 })

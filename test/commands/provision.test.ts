@@ -116,23 +116,23 @@ test('a plan is carried out, told in words, and done again without a call', asyn
 
 test.each([
   {
-    what: 'the copy is',
+    what: 'the copy has',
     change: () => db.owner.query(`update legacy.users set email = 'new@example.com' where id = '1'`),
     more: {},
   },
   {
-    what: 'the settings of the target are',
+    what: 'the settings of the target have',
     change: async () => {},
     more: { OKTA_PROVISION_GROUP: 'Another' },
   },
-])('nothing begins when $what not as it was', async ({ what, change, more }) => {
+])('nothing begins when $what changed', async ({ what, change, more }) => {
   await loaded(2)
   const plan = await planned()
   await change()
   expect(await provision(plan, [], more)).toEqual({
     code: 1,
     out: '',
-    err: `carryover provision: ${what} not as it was when the plan was made: make a new plan\n`,
+    err: `carryover provision: ${what} changed since the plan was made: make a new plan\n`,
   })
   expect(server.log()).toEqual([])
   const { rows } = await db.owner.query('select state from carryover.plans')
@@ -149,7 +149,7 @@ test('nothing begins with another mapping', async () => {
   )
   expect(await provision(plan, ['--mapping', other])).toMatchObject({
     code: 1,
-    err: 'carryover provision: the mapping is not as it was when the plan was made: make a new plan\n',
+    err: 'carryover provision: the mapping has changed since the plan was made: make a new plan\n',
   })
   expect((await provision(plan, ['--mapping', same])).code).toBe(0)
 })

@@ -159,7 +159,11 @@ test('an address that is not allowed is not called', async () => {
 test.each([
   { title: 'no target', args: [], message: /expected TARGET/ },
   { title: 'a target without a log', args: ['ory'], message: /TARGET is one of: okta/ },
-  { title: 'a sample of words', args: ['okta', '--sample', 'many'], message: /--sample takes a number/ },
+  {
+    title: 'a sample of words',
+    args: ['okta', '--sample', 'many'],
+    message: /--sample takes a whole number/,
+  },
 ])('$title is not understood', async ({ args, message }) => {
   await expect(run(...args)).rejects.toThrow(message)
 })

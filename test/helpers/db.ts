@@ -50,14 +50,10 @@ export async function everyRow(owner: pg.Client): Promise<string> {
   const { rows: tables } = await owner.query<{ name: string }>(
     `select format('%I.%I', schemaname, tablename) as name from pg_tables where schemaname in ('legacy', 'carryover')`,
   )
-  const texts: string[] = []
-  for (const { name } of tables) {
-    const { rows } = await owner.query<{ text: string | null }>(
-      `select string_agg(t::text, e'\\n') as text from ${name} t`,
-    )
-    texts.push(rows[0]?.text ?? '')
-  }
-  return texts.join('\n')
+  const { rows } = await owner.query<{ text: string | null }>(
+    tables.map(({ name }) => `select string_agg(t::text, e'\\n') as text from ${name} t`).join(' union all '),
+  )
+  return rows.map(({ text }) => text ?? '').join('\n')
 }
 
 /** `create database` copies a template that nobody may be connected to: one at a time. */

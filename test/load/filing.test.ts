@@ -311,6 +311,19 @@ describe('a password that was changed in the old system', () => {
     expect((await copy()).map((row) => row[3])).toEqual([other, other, bcryptHash])
   })
 
+  test('is told of who was signed in and never confirmed, too', async () => {
+    await database.owner.query(
+      `update carryover.users set state = 'verified', verified_at = now() where user_id = '2'`,
+    )
+    await database.owner.query(
+      `update carryover.counts set unmigrated = unmigrated - 1, verified = verified + 1 where scheme = 'bcrypt'`,
+    )
+    const { summary } = await load([`2,bob,,${other},`])
+    expect(summary).toMatchObject({ changed: 1, changedAfterMigration: 1 })
+    expect(await changes()).toEqual([['2', 'open', true, true]])
+    expect((await copy()).map((row) => row[3])).toEqual([bcryptHash, other, bcryptHash])
+  })
+
   test('once, until it is changed again', async () => {
     await load([`1,ann,,${other},`])
     await database.owner.query(`update carryover.password_changes set decision = 'left', decided_at = now()`)

@@ -124,7 +124,7 @@ test.each([
   [10, 0, 100, ', 0 %'],
   [10, 50, 100, ', 50 %, 10 s left'],
   [600, 100, 400, ', 25 %, 30 min left'],
-  [3_600, 100, 400, ', 25 %, 3.0 h left'],
+  [3_600, 100, 400, ', 25 %, 3 h 0 min left'],
   [10, 100, 100, ', 100 %, 0 s left'],
 ])('after %d s and %d of %d bytes the progress line ends with %j', (seconds, bytes, of, text) => {
   expect(leftOf(seconds, bytes, of)).toBe(text)

@@ -318,6 +318,23 @@ const cases: readonly {
     user: { ledger: { state: 'verified' }, provisioned: changed },
     becomes: 'none none password-stays-old',
   },
+  {
+    title: 'a password that was changed after the first sign-in, which nobody has confirmed',
+    user: { ledger: { state: 'verified' }, provisioned: { sameHash: false }, changedAfterwards: true },
+    becomes: 'none none password-stays-old',
+  },
+  {
+    title: 'a password that was changed after the first sign-in, which nobody has confirmed, with ask-again',
+    user: { ledger: { state: 'verified' }, provisioned: { sameHash: false }, changedAfterwards: true },
+    with: { changedPasswords: 'ask-again' },
+    becomes: 'update hook password-changed',
+  },
+  {
+    title: 'a password that was changed after the first sign-in, which nobody has confirmed, with reset',
+    user: { ledger: { state: 'verified' }, provisioned: { sameHash: false }, changedAfterwards: true },
+    with: { changedPasswords: 'reset' },
+    becomes: 'update reset password-changed',
+  },
 
   // migrated
   {

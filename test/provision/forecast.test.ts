@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { duration, forecast } from '../../src/provision/forecast.ts'
+import { forecast } from '../../src/provision/forecast.ts'
 
 const none = { create: 0, update: 0, deactivate: 0, delete: 0 }
 const one = { batch: 1, callsPerBatch: 1, callsPerMinute: 600 }
@@ -50,14 +50,4 @@ test.each([
   },
 ])('$title', ({ users, traits, pace, is }) => {
   expect(forecast(users, traits, pace)).toEqual(is)
-})
-
-test.each([
-  [0, '0 s'],
-  [119, '119 s'],
-  [121, '3 min'],
-  [3_600, '1 h 0 min'],
-  [172_800, '2 d 0 h'],
-])('%i seconds are %s', (seconds, words) => {
-  expect(duration(seconds)).toBe(words)
 })

@@ -350,6 +350,7 @@ test.each([
       ['a', 'asked-again', 'unmigrated'],
       ['b', 'asked-again', 'unmigrated'],
       ['c', 'open', 'migrated'],
+      ['v', 'asked-again', 'unmigrated'],
     ],
   },
   {
@@ -358,18 +359,19 @@ test.each([
       ['a', 'reset', 'migrated'],
       ['b', 'reset', 'migrated'],
       ['c', 'reset', 'migrated'],
+      ['v', 'reset', 'verified'],
     ],
   },
 ] as const)(
   'with $policy a changed password is decided when the target has it, once',
   async ({ policy, decided }) => {
-    await load(row('a'), row('b', { cohort: 'staff' }), row('c'), row('other'))
+    await load(row('a'), row('b', { cohort: 'staff' }), row('c'), row('v'), row('other'))
     await brought(await plan())
-    await moved(db.owner, 'verified', 20, ['a'])
+    await moved(db.owner, 'verified', 20, ['a', 'v'])
     await moved(db.owner, 'migrated', 7_200, ['c'])
     await withDatabase(db.url, (database) => purgeMigrated(database, 3_600, 100))
     await moved(db.owner, 'migrated', 10, ['a', 'b', 'other'])
-    await query(`insert into carryover.password_changes (user_id) values ('a'), ('b'), ('c')`)
+    await query(`insert into carryover.password_changes (user_id) values ('a'), ('b'), ('c'), ('v')`)
     const options = { changedPasswords: policy }
     const report = await plan({ options })
     const settled = async () =>
@@ -381,7 +383,10 @@ test.each([
     // As a run does it: with leases first, and with its own rights.
     await query(`begin; set local session authorization carryover_provision`)
     await query(`update carryover.plan_items set attempts = 1 where plan = $1`, [report.plan])
-    expect(await settled()).toEqual(['a', 'b', 'c'].map((id) => [id, 'open', 'migrated']))
+    expect(await settled()).toEqual([
+      ...['a', 'b', 'c'].map((id) => [id, 'open', 'migrated']),
+      ['v', 'open', 'verified'],
+    ])
     await query(
       `update carryover.plan_items set state = 'updated', ended_at = now() where plan = $1 and state = 'pending'`,
       [report.plan],
@@ -492,12 +497,15 @@ test('claims and corrections are read for the mapping', async () => {
   await query(
     `update legacy.users set profile = '{"given_name": "A", "address": {"zip": "1", "more": {"deep": 1}}, "list": [1]}'`,
   )
-  await query(`insert into carryover.fixes (name, rule, undone_at) values ('one', '{"name": "one"}', null),
-    ('two', '{"name": "two"}', now()), ('three', '{"name": "three"}', null)`)
+  const trim = (name: string) => ({ name, field: 'email', fix: { kind: 'trim' } })
+  await db.owner.query(
+    `insert into carryover.fixes (name, rule, undone_at) values ('one', $1, null), ('two', $2, now()), ('three', $3, null)`,
+    [trim('one'), trim('two'), trim('three')],
+  )
   const planning = await openPlanning(db.url, randomUUID())
   try {
     expect(await planning.claims()).toEqual(['address.more', 'address.zip', 'given_name', 'list'])
-    expect(await planning.rules()).toEqual([{ name: 'one' }, { name: 'three' }])
+    expect(await planning.rules()).toEqual([trim('one'), trim('three')])
   } finally {
     await planning.close()
   }

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest'
 import { CallFailure, type CallFailureCode } from '../../src/outbound/call.ts'
 import { createAuthorization } from '../../src/provision/authorized.ts'
 import { bringInHalves } from '../../src/provision/batch.ts'
-import { createProgress, inOneLine, timeOf } from '../../src/provision/progress.ts'
+import { createProgress, inOneLine } from '../../src/provision/progress.ts'
 import { toldOf } from '../../src/provision/reasons.ts'
 import { codeOf, withoutValues } from '../../src/provision/redact.ts'
 import { type Brought, type Candidate, type Order, type Result, RunHalt } from '../../src/targets/target.ts'
@@ -167,15 +167,6 @@ test('progress is the rate of the last minute, whatever came before', () => {
   const seen = progress({ pending: 850, created: 145, refused: 4, postponed: 1 })
   expect(seen).toEqual({ done: 150, of: 1_000, aMinute: 100, left: 510, failed: 5 })
   expect(inOneLine(seen, 0)).toBe('150 of 1000 users, 100 a minute, 9 min left, 5 refused or postponed')
-})
-
-test.each([
-  [59.2, '60 s'],
-  [120, '2 min'],
-  [7_200, '2 h 0 min'],
-  [16_200, '4 h 30 min'],
-] as const)('%s seconds are %s', (seconds, said) => {
-  expect(timeOf(seconds)).toBe(said)
 })
 
 test('a word of another version of this program has no sentence here', () => {

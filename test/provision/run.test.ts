@@ -1,6 +1,7 @@
+import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import type { Database } from '../../src/db/client.ts'
-import { controlPlan } from '../../src/db/plan-items.ts'
+import { controlPlan, openPresence } from '../../src/db/plan-items.ts'
 import { createBell } from '../../src/provision/bell.ts'
 import { UNAVAILABLE } from '../../src/provision/run.ts'
 import { type TestDatabase, testDatabase } from '../helpers/db.ts'
@@ -246,28 +247,37 @@ test('users who changed after the plan was made are not brought as they were', a
   expect(await wrongCounts(copy.owner, plan)).toEqual([])
 })
 
-test('the password of who was confirmed after the plan was made is left alone by an update', async () => {
-  const plan = await planUsers(copy.owner, { count: 8, action: 'update', method: 'hook' })
-  await copy.owner.query(`delete from carryover.plan_items where plan = $1 and user_id not in ('7', '8')`, [
-    plan,
-  ])
-  await copy.owner.query('update carryover.plan_counts set users = 2 where plan = $1', [plan])
-  await copy.owner.query(
-    `update carryover.users set state = 'migrated', migrated_at = now() where user_id = '7'`,
-  )
-  const server = simulatedServer()
-  const asked = new Map<string, string>()
-  const target = simulatedTarget()
-  const watching: typeof target = {
-    ...target,
-    bring: (orders, context) => {
-      for (const { user } of orders) asked.set(user.id, user.credential.kind)
-      return target.bring(orders, context)
-    },
-  }
-  await loop(database, copy.url, plan, server.call, { target: watching }).ended
-  expect(Object.fromEntries(asked)).toEqual({ 7: 'keep', 8: 'hook' })
-})
+test.each([
+  { method: 'hash', asked: { 7: 'keep', 8: 'hash' }, states: { created: 2 } },
+  // Or the list of changed passwords would say that something was done about it.
+  { method: 'hook', asked: { 8: 'hook' }, states: { created: 1, postponed: 1 } },
+  { method: 'reset', asked: { 8: 'reset' }, states: { created: 1, postponed: 1 } },
+] as const)(
+  'the password of who was confirmed after the plan was made is left alone by an update ($method)',
+  async ({ method, asked: wanted, states }) => {
+    const plan = await planUsers(copy.owner, { count: 8, action: 'update', method })
+    await copy.owner.query(`delete from carryover.plan_items where plan = $1 and user_id not in ('7', '8')`, [
+      plan,
+    ])
+    await copy.owner.query('update carryover.plan_counts set users = 2 where plan = $1', [plan])
+    await copy.owner.query(
+      `update carryover.users set state = 'migrated', migrated_at = now() where user_id = '7'`,
+    )
+    const server = simulatedServer()
+    const asked = new Map<string, string>()
+    const target = simulatedTarget()
+    const watching: typeof target = {
+      ...target,
+      bring: (orders, context) => {
+        for (const { user } of orders) asked.set(user.id, user.credential.kind)
+        return target.bring(orders, context)
+      },
+    }
+    await loop(database, copy.url, plan, server.call, { target: watching }).ended
+    expect(Object.fromEntries(asked)).toEqual(wanted)
+    expect(await statesOf(copy.owner, plan)).toEqual(states)
+  },
+)
 
 test('only those who failed are tried again', async () => {
   const plan = await planUsers(copy.owner, { count: 40 })
@@ -315,6 +325,17 @@ test('a target that lets one process call keeps the others waiting', async () =>
   await Promise.all(loops.map(({ ended }) => ended))
   expect(busy.size).toBe(1)
   expect(await statesOf(copy.owner, plan)).toEqual({ created: 60 })
+})
+
+test('looks that overlap share one connection and one place', async () => {
+  const [plan, target] = [randomUUID(), 'of-one-process']
+  const presence = openPresence(copy.url, plan, target, 1)
+  expect(await Promise.all([presence.hold(), presence.hold()])).toEqual([true, true])
+  const other = openPresence(copy.url, plan, target, 1)
+  expect(await other.hold()).toBe(false)
+  await presence.end()
+  await expect.poll(other.hold).toBe(true)
+  await other.end()
 })
 
 test('an error that is ours ends the run, and what it held is free again', async () => {

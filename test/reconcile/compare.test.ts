@@ -93,7 +93,7 @@ test.each([
   expect(agree(ledger, provider)).toBe(agreed)
 })
 
-const log = oktaConfirmations.open({ URL: 'https://example.okta.com', TOKEN: 'a-token', TOKEN_TYPE: 'SSWS' })
+const log = oktaConfirmations.open({ URL: 'https://example.okta.com', TOKEN: 'a-token', TOKEN_TYPE: 'ssws' })
 
 test.each([
   { title: 'an import', status: 'ACTIVE', type: 'IMPORT', standing: 'asks-us' },
@@ -143,6 +143,14 @@ test('the limits of an answer are read, with its clock', () => {
     remaining: 0,
     resetAt: 1_605_463_723_000,
     now: 1_605_463_693_000,
+    // A second longer, as Okta's own SDK does.
+    waitMs: 31_000,
   })
+  const concurrency = {
+    'x-rate-limit-limit': '0',
+    'x-rate-limit-remaining': '0',
+    'x-rate-limit-reset': '1605463723',
+  }
+  expect(log.limitOf({ status: 429, headers: concurrency, text: '' })).toEqual({ waitMs: 1_000 })
   expect(log.limitOf({ status: 200, headers: {}, text: '' })).toBeNull()
 })

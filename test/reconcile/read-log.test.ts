@@ -169,5 +169,7 @@ test.each([
   { title: 'no address', settings: { URL: 'example.okta.com' } },
   { title: 'another type of token', settings: { URL: 'https://example.okta.com', TOKEN_TYPE: 'Basic' } },
 ])('$title is refused', ({ settings }) => {
-  expect(() => oktaConfirmations.open({ TOKEN: 'a-token', ...settings })).toThrow(/^(URL|TOKEN_TYPE) is n/)
+  expect(() => oktaConfirmations.open({ TOKEN: 'a-token', ...settings })).toThrow(
+    /^(URL is not|TOKEN_TYPE: expected)/,
+  )
 })

@@ -464,8 +464,14 @@ describe('examine', () => {
     {
       title: 'names that the realm wants are not sent',
       options: {},
-      use: { attributes: [] },
+      use: { attributes: ['username'] },
       codes: ['asked-at-sign-in', 'asked-at-sign-in'],
+    },
+    {
+      title: 'nobody is created or changed',
+      options: {},
+      use: { attributes: [] },
+      codes: [],
     },
     {
       title: 'the realm verifies addresses',

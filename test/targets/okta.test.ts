@@ -935,6 +935,12 @@ describe('examining', () => {
       options: { hook, attributes: ['legacyId', 'loyalty'], required: ['loyalty'] },
       found: ['error attribute-required'],
     },
+    {
+      title: 'nobody is created or changed',
+      options: { attributes: ['loyalty'], required: ['loyalty'] },
+      change: { hook: false, attributes: [] },
+      found: [],
+    },
     { title: 'there is no hook', options: {}, found: ['error hook-inactive'] },
     {
       title: 'the hook is off',

@@ -1014,6 +1014,7 @@ describe('examining', () => {
       change: { attributes: ['username'] },
       found: ['error attribute-required'],
     },
+    { title: 'nobody is created or changed', change: { attributes: [] }, found: [] },
     {
       title: 'no identifier is sent, to a schema that takes anything',
       options: { schemas: open },
