@@ -1,11 +1,15 @@
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { run } from '../../src/cli.ts'
 import { freezeFor } from '../../src/commands/freeze.ts'
 import type { FreezeLine } from '../../src/commands/freeze-lines.ts'
 import { planFor } from '../../src/commands/plan.ts'
 import { provisionFor } from '../../src/commands/provision.ts'
+import { openLoad } from '../../src/db/copy.ts'
+import { BY_ID } from '../../src/db/filing.ts'
+import { rehearseFreeze } from '../../src/db/freeze.ts'
 import { okta } from '../../src/targets/okta.ts'
 import { everyRow, type TestDatabase, testDatabase } from '../helpers/db.ts'
 import { heard } from '../helpers/io.ts'
@@ -220,6 +224,106 @@ describe('a file', () => {
     expect(out).toMatch(/\nok {6}missing +0 in the copy/)
     expect(out).toMatch(/\n3 of 9 are behind\n$/)
   })
+})
+
+describe('a source that only adds to users whom others have brought', () => {
+  const HR = 'id,email,profile'
+  const number = (name: string, nr: string) =>
+    `hr-${name},${name.toUpperCase()}@example.com,"{""number"":""${nr}""}"`
+  const write = (rows: readonly string[]) => files.file('hr.csv', [HR, ...rows, ''].join('\n'))
+  const options = ['--source', 'hr', '--key', 'email']
+
+  beforeEach(async () => {
+    await load(everybody())
+    await runLoad(db.url, await write([number('ann', '1'), number('bob', '2')]), ...options)
+  })
+
+  test('is compared by what it adds, of those whom it has', async () => {
+    const rows = [number('ann', '1'), number('bob', '2')]
+    const told = await verify([await write(rows), ...options])
+    expect([told.code, told.err, told.behind]).toEqual([0, '', []])
+    expect(told.checks.find(({ check }) => check === 'counts')?.says).toBe(
+      '2 users in the source, 2 of it in the copy',
+    )
+  })
+
+  test.for([
+    {
+      title: 'another value',
+      rows: [number('ann', '9'), number('bob', '2')],
+      behind: ['changed', 'content'],
+      ids: ['ann'],
+    },
+    {
+      title: 'one user more',
+      rows: [number('ann', '1'), number('bob', '2'), number('cyd', '3')],
+      behind: ['changed', 'counts', 'content'],
+      ids: ['cyd'],
+    },
+    {
+      title: 'one user less',
+      rows: [number('bob', '2')],
+      behind: ['missing', 'counts', 'content'],
+      ids: ['ann'],
+    },
+    {
+      title: 'somebody whom nobody has brought',
+      rows: [number('ann', '1'), number('bob', '2'), number('zoe', '3')],
+      behind: ['refused'],
+      ids: [],
+    },
+  ])('with $title is behind', async ({ rows, behind, ids }) => {
+    const told = await verify([await write(rows), ...options])
+    expect([told.code, told.behind, idsOf(told, behind[0] ?? '')]).toEqual([1, behind, ids])
+  })
+})
+
+test('the copy is a view: it cannot be loaded, and nothing is proved', async () => {
+  await load(everybody())
+  await db.owner.query(
+    'alter table legacy.users rename to people; create view legacy.users as select * from legacy.people',
+  )
+  const { code, err } = await verifyFile(everybody())
+  expect([code, err]).toEqual([
+    1,
+    expect.stringMatching(
+      /^carryover freeze: legacy\.users is not a table .*; nothing was proved, and nothing was changed\n$/,
+    ),
+  ])
+})
+
+test('sign-ins go on while a source is compared, and loads wait for the end of it', async () => {
+  await load(everybody())
+  const { rehearsal } = rehearseFreeze('old')
+  const opened = await openLoad(db.url, { ...BY_ID, source: 'old' }, rehearsal)
+  try {
+    const clients = await db.owner.query(`set lock_timeout = '2s'; select count(*) from legacy.users`)
+    expect(clients).toHaveLength(2)
+    await db.owner.query(`update carryover.users set state = 'verified' where user_id = 'ann'`)
+    const other = await load([row('hal')])
+    expect([other.code, other.err]).toEqual([1, expect.stringContaining('another load or sync is running')])
+  } finally {
+    await opened.close()
+  }
+})
+
+test('a freeze that is stopped proves nothing', async () => {
+  await load(everybody())
+  const stop = new AbortController()
+  stop.abort()
+  let err = ''
+  const path = await write(everybody())
+  const code = await freezeFor([okta]).run(['--verify', path, '--source', 'old'], {
+    env: { DATABASE_URL: db.url },
+    stdin: Readable.from([]),
+    out: () => expect.unreachable('nothing was proved'),
+    err: (text) => {
+      err += text
+    },
+    terminal: false,
+    stop: stop.signal,
+  })
+  expect([code, err]).toEqual([1, 'carryover freeze: stopped; nothing was proved, and nothing was changed\n'])
 })
 
 describe('a query', () => {
