@@ -76,6 +76,8 @@ export interface OpenedTarget {
   readonly target: Target
   /** SHA-256 of the settings but for secrets: a plan holds for these. */
   readonly settingsDigest: Buffer
+  /** What no answer may repeat. */
+  readonly secrets: readonly string[]
 }
 
 /** Throws ConfigError for settings that are missing or make no sense. */
@@ -86,6 +88,9 @@ export function openTarget(kind: TargetKind, environment: Environment): OpenedTa
   return {
     target: opened(section, () => kind.open(values)),
     settingsDigest: settingsDigestOf(kind, values),
+    secrets: Object.entries(kind.settings).flatMap(([part, { secret }]) =>
+      secret ? [values[part] ?? ''] : [],
+    ),
   }
 }
 

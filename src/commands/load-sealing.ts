@@ -30,7 +30,7 @@ async function recipientsIn(file: string): Promise<readonly string[]> {
   const text = await readFile(file, 'utf8').catch(() => {
     throw new UsageError('--refused-to is not a file that can be read')
   })
-  const lines = text.split('\n').map((line) => line.replace(/#.*$/, '').trim())
+  const lines = text.split('\n').map((line) => (line.split('#', 1)[0] ?? '').trim())
   const recipients = lines.filter((line) => line !== '')
   if (recipients.length === 0) throw new UsageError('--refused-to is a file without a key')
   return recipients

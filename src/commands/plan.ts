@@ -13,6 +13,7 @@ import { preparedBy } from '../mapping/prepare.ts'
 import { defaultMapping } from '../mapping/read.ts'
 import type { Mapping } from '../mapping/user.ts'
 import { createCaller } from '../outbound/client.ts'
+import { withoutSecrets } from '../outbound/unsaid.ts'
 import { asksAgain, isLeftOut, reasons } from '../provision/decide.ts'
 import { findingsOf } from '../provision/look.ts'
 import {
@@ -218,13 +219,13 @@ interface Network {
 }
 
 function networkOf(kind: TargetKind, io: Io): Network {
-  const { target, settingsDigest } = openTarget(kind, io.env)
+  const { target, settingsDigest, secrets } = openTarget(kind, io.env)
   const call = createCaller({ hosts: target.hosts, ...readOutboundSettings(io.env) })
   const wait = (ms: number) => later(ms, undefined, { signal: io.stop }).catch(() => {})
   return {
     settingsDigest,
     batch: target.batch,
-    examine: (use) => findingsOf(target, use, { call, wait }),
+    examine: (use) => findingsOf(target, use, { call: withoutSecrets(call, secrets), wait }),
     close: () => call.close(),
   }
 }

@@ -19,6 +19,7 @@ import { hashContextOf } from '../hash-context.ts'
 import { portableOf } from '../hashes/portable.ts'
 import { preparedBy } from '../mapping/prepare.ts'
 import { createCaller } from '../outbound/client.ts'
+import { withoutSecrets } from '../outbound/unsaid.ts'
 import { canonicalJson, contentDigest, hashDigest } from '../provision/content.ts'
 import { fileOfPlan, openLineFile } from '../provision/line-file.ts'
 import { readied } from '../provision/order.ts'
@@ -222,7 +223,7 @@ async function run(request: Run, control: PlanControl, told: Told): Promise<Exit
     const kind = told.kinds.find(({ name }) => name === plan.target)
     if (kind === undefined) return refuse('this program does not know the target of the plan')
     if (kind.impossible !== undefined) return refuse(kind.impossible)
-    const { target, settingsDigest } = openTarget(kind, io.env)
+    const { target, settingsDigest, secrets } = openTarget(kind, io.env)
     if (!settingsDigest.equals(plan.settingsDigest)) return refuse(changed('the settings of the target have'))
     if (request.mapping !== null) {
       const mapping = await readMappingFile(request.mapping)
@@ -232,7 +233,7 @@ async function run(request: Run, control: PlanControl, told: Told): Promise<Exit
     const obstacle = await begin(plan, request.from, control, client)
     if (obstacle !== null) return refuse(obstacle)
     const key = await provisionKey(client)
-    return await work(plan, { target, kind, key, share: request.share }, told)
+    return await work(plan, { target, kind, key, secrets, share: request.share }, told)
   } finally {
     await client.end().catch(() => {})
   }
@@ -284,10 +285,15 @@ interface Opened {
   readonly target: ReturnType<TargetKind['open']>
   readonly kind: TargetKind
   readonly key: Buffer
+  readonly secrets: readonly string[]
   readonly share: number | null
 }
 
-async function work(plan: Plan, { target, kind, key, share }: Opened, told: Told): Promise<ExitCode> {
+async function work(
+  plan: Plan,
+  { target, kind, key, secrets, share }: Opened,
+  told: Told,
+): Promise<ExitCode> {
   const { io, url, database } = told
   const { content } = plan
   const context = hashContextOf(readHashSettings(io.env))
@@ -310,7 +316,7 @@ async function work(plan: Plan, { target, kind, key, share }: Opened, told: Told
         hashDigest: (stored) => hashDigest(key, stored),
         tag: content.options.tag,
       }),
-    call: caller,
+    call: withoutSecrets(caller, secrets),
     append: file.append,
     share: share ?? content.options.share,
     stop: io.stop,

@@ -1,4 +1,5 @@
 import type { Call } from '../outbound/call.ts'
+import { withoutSecrets } from '../outbound/unsaid.ts'
 import type { Authorization, Target } from '../targets/target.ts'
 
 /** Of the time that a token is good for, the part after which another one is fetched: a call may be in flight for a while. */
@@ -30,11 +31,22 @@ export function createAuthorization({ authorize }: Pick<Target, 'authorize'>, no
   return (call: Call): Call =>
     async (request) => {
       const ask = async (authorization: Authorization) =>
-        call({ ...request, headers: { ...request.headers, ...authorization.headers } })
+        withoutSecrets(
+          call,
+          secretsOf(authorization),
+        )({
+          ...request,
+          headers: { ...request.headers, ...authorization.headers },
+        })
       const authorization = await current(call)
       const answer = await ask(authorization)
       if (answer.status !== 401 || authorization.goodFor === undefined) return answer
       if (held?.authorization === authorization) held = undefined
       return ask(await current(call))
     }
+}
+
+/** The token behind the word for its kind. */
+function secretsOf({ headers: { authorization = '' } }: Authorization): readonly string[] {
+  return [authorization.split(' ').at(-1) ?? '']
 }

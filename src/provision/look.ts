@@ -2,6 +2,7 @@
 import { type Call, CallFailure } from '../outbound/call.ts'
 import { type Finding, RunHalt, type Target, type TargetUse } from '../targets/target.ts'
 import { createAuthorization } from './authorized.ts'
+import { codeOf } from './redact.ts'
 
 /** Milliseconds that an answer "too many" is waited out for at most, and how often. */
 const LONGEST_WAIT_MS = 90_000
@@ -29,14 +30,16 @@ export async function findingsOf(
   } catch (error) {
     if (error instanceof CallFailure)
       return [{ severity: 'error', code: error.code, text: `The target could not be asked: ${error.code}.` }]
-    if (error instanceof RunHalt)
+    if (error instanceof RunHalt) {
+      const code = codeOf(error.targetCode)
       return [
         {
           severity: 'error',
           code: error.reason,
-          text: `The target does not let us in: ${error.reason}${error.targetCode === null ? '' : ` (${error.targetCode})`}.`,
+          text: `The target does not let us in: ${error.reason}${code === null ? '' : ` (${code})`}.`,
         },
       ]
+    }
     throw error
   }
 }

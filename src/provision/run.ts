@@ -2,7 +2,14 @@ import { setMaxListeners } from 'node:events'
 import type { Claimed, Ended, PlanNow, Released, RunStore } from '../db/plan-items.ts'
 import { Failure } from '../errors.ts'
 import type { Call } from '../outbound/call.ts'
-import { type Context, ExpiredError, type Result, RunHalt, type Target } from '../targets/target.ts'
+import {
+  type Candidate,
+  type Context,
+  ExpiredError,
+  type Result,
+  RunHalt,
+  type Target,
+} from '../targets/target.ts'
 import { createAuthorization } from './authorized.ts'
 import { bringInHalves } from './batch.ts'
 import { backoff, createBell } from './bell.ts'
@@ -260,7 +267,7 @@ export async function runPlan(deps: RunDeps): Promise<RunEnd> {
       if (result.kind === 'postponed' && (signal.aborted || one.item.attempts < MOST_TRIES)) {
         const wait = backoff(one.item.attempts - 1, times.firstRetry, times.lastRetry, random)
         again.push({ place: one.item.place, forMs: signal.aborted ? 0 : wait, untried: false })
-      } else record(endedWith(one, result, batch))
+      } else record(endedWith(one, result, usersOf(batch)))
     }
     try {
       const context = contextOf(signal, () => {
@@ -271,7 +278,7 @@ export async function runPlan(deps: RunDeps): Promise<RunEnd> {
     } catch (error) {
       const halting = haltOf(error)
       if (halting !== null) {
-        halt = halting
+        halt = new RunHalt(halting.reason, codeOf(halting.targetCode, usersOf(batch)))
         await patiently(() => store.pause(halting.reason))
         await look()
       } else if (!(error instanceof Interrupted)) throw error
@@ -405,7 +412,11 @@ function endedWithout({ item, state, reason }: Extract<Readied, { kind: 'ended' 
   return { place: item.place, state, reason, ...nothingSaid }
 }
 
-function endedWith({ item, brings }: Ordered, result: Result, batch: readonly Ordered[]): Ended {
+function usersOf(batch: readonly Ordered[]): readonly Candidate[] {
+  return batch.map(({ order }) => order.user)
+}
+
+function endedWith({ item, brings }: Ordered, result: Result, users: readonly Candidate[]): Ended {
   const { place } = item
   switch (result.kind) {
     case 'created':
@@ -429,12 +440,9 @@ function endedWith({ item, brings }: Ordered, result: Result, batch: readonly Or
         state: 'refused',
         reason: result.reason,
         ...nothingSaid,
-        targetCode: codeOf(result.targetCode),
         // The words of one user's refusal may name another one of the batch.
-        targetText: withoutValues(
-          result.targetText,
-          batch.map(({ order }) => order.user),
-        ),
+        targetCode: codeOf(result.targetCode, users),
+        targetText: withoutValues(result.targetText, users),
       }
   }
 }

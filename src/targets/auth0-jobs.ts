@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { CallFailure, type OutboundAnswer, type OutboundRequest } from '../outbound/call.ts'
 import { multipart } from './multipart.ts'
-import { expected, jsonOf } from './read-answer.ts'
+import { expected, jsonOf, keyShape } from './read-answer.ts'
 import { type Context, ExpiredError, RunHalt } from './target.ts'
 
 /** Auth0 takes 500 KB and advises to stay below 400 in large migrations. */
@@ -101,7 +101,7 @@ function request({ api, connectionId, upsert, tag, users }: ImportJob): Outbound
   return { method: 'POST', url: `${api}/jobs/users-imports`, headers: { 'content-type': contentType }, body }
 }
 
-const jobShape = z.object({ id: z.string().min(1), status: z.string() })
+const jobShape = z.object({ id: keyShape, status: z.string() })
 
 const endedShape = z.object({
   status: z.string(),

@@ -1,7 +1,7 @@
 import { type Call, CallFailure, type OutboundAnswer } from '../outbound/call.ts'
 import { authorizationIn, TOKEN_FORM } from './access-token.ts'
 import { cidaasHash } from './cidaas-hash.ts'
-import { isRecord, JSON_BODY, jsonOf, retryAfter } from './read-answer.ts'
+import { isRecord, JSON_BODY, jsonOf, keyShape, retryAfter } from './read-answer.ts'
 import { refused } from './results.ts'
 import { addressOf, countOf, isOn, wanted } from './settings.ts'
 import {
@@ -250,7 +250,7 @@ async function send(
   if (status === 200) {
     const states = statesOf(answer)
     for (const [index, entry] of entries.entries()) {
-      const state = stateOf(entry, index, entries.length, states)
+      const state = stateOf(entry, index, entries, states)
       if (state !== null) results[entry.place] = resultOf(entry, state, opened)
     }
     return
@@ -353,7 +353,7 @@ function statesOf(answer: OutboundAnswer): readonly State[] {
     return [
       {
         word,
-        sub: state.sub === 'ANONYMOUS' ? null : textOf(state.sub),
+        sub: state.sub === 'ANONYMOUS' ? null : (keyShape.safeParse(textOf(state.sub)).data ?? null),
         email: textOf(identifier.email)?.toLowerCase() ?? null,
         code: textOf(state.code),
         text: textOf(state.message),
@@ -367,15 +367,35 @@ function textOf(value: unknown): string | null {
   return typeof value === 'string' && value !== '' ? value : null
 }
 
-/** By key, by address, and by its place where the state itself says of nobody that it is about them. */
-function stateOf({ entity }: Entry, index: number, sent: number, states: readonly State[]): State | null {
-  const email = textOf(entity.email)?.toLowerCase() ?? null
-  const bySub = states.find(({ sub }) => sub === entity.sub)
+/**
+ * By key, by address where that says whose it is, and by its place where the state itself says of nobody that it is about them.
+ * null: it cannot be told.
+ */
+function stateOf(
+  entry: Entry,
+  index: number,
+  sent: readonly Entry[],
+  states: readonly State[],
+): State | null {
+  const bySub = states.find(({ sub }) => sub === entry.entity.sub)
   if (bySub !== undefined) return bySub
-  const byEmail = email === null ? undefined : states.find((state) => state.email === email)
-  if (byEmail !== undefined) return byEmail
-  const there = states.length === sent ? states[index] : undefined
+  const email = emailOf(entry)
+  const others = new Set(sent.map(({ entity }) => entity.sub))
+  const byEmail = states.filter(
+    (state) => state.email !== null && state.email === email && !others.has(state.sub),
+  )
+  const [first] = byEmail
+  if (first !== undefined) {
+    // Of two users with one address nobody knows which of them is there; that both are not, is known.
+    const isOnly = sent.filter((other) => emailOf(other) === email).length === 1
+    return isOnly || byEmail.every(({ word }) => word === 'FAILED') ? first : null
+  }
+  const there = states.length === sent.length ? states[index] : undefined
   return there !== undefined && there.sub === null && there.email === null ? there : null
+}
+
+function emailOf({ entity }: Entry): string | null {
+  return textOf(entity.email)?.toLowerCase() ?? null
 }
 
 function resultOf({ order }: Entry, { word, sub, code, text }: State, { migrationMode }: Opened): Result {

@@ -197,6 +197,8 @@ async function create(orders: readonly Order[], opened: Opened, context: Context
       if (orders.length > 1) return { kind: 'whole', refused: failure }
       return eachOf(orders, await alone(lines, failure, opened, context))
     }
+    // FusionAuth says nothing more; a page of whatever stands in front of it would be no success.
+    if (answer.text.trim() !== '' && !isRecord(jsonOf(answer))) throw new CallFailure('malformed')
     for (const { order } of lines) results.set(order, { kind: 'created', targetId: opened.idOf(order.user) })
   }
   return eachOf(orders, (order) => results.get(order) ?? refused('rejected'))

@@ -3,7 +3,7 @@ import { type Call, CallFailure, type OutboundAnswer } from '../outbound/call.ts
 import { authorizationIn, TOKEN_FORM } from './access-token.ts'
 import { keycloakCredential, type PasswordCredential } from './keycloak-hash.ts'
 import { examineRealm, ROOT_ATTRIBUTES } from './keycloak-realm.ts'
-import { expected, JSON_BODY, jsonOf, retryAfter, sameJson } from './read-answer.ts'
+import { expected, JSON_BODY, jsonOf, keyShape, retryAfter, sameJson } from './read-answer.ts'
 import { isTrue, oneByOne, refused, textOf } from './results.ts'
 import { addressOf, countOf, wanted } from './settings.ts'
 import {
@@ -197,7 +197,7 @@ function obey(order: Order, opened: Opened, context: Context): Promise<Result> {
 }
 
 const userShape = z.object({
-  id: z.string(),
+  id: keyShape,
   username: z.string(),
   email: z.string().optional(),
   firstName: z.string().optional(),
@@ -275,7 +275,7 @@ async function update(order: Order, opened: Opened, context: Context): Promise<R
   return { kind: 'updated', targetId: there.id }
 }
 
-const credentialsShape = z.array(z.object({ id: z.string(), type: z.string() }))
+const credentialsShape = z.array(z.object({ id: keyShape, type: z.string() }))
 
 /** So that nothing signs in until the user has reset the password. */
 async function dropPasswords(id: string, opened: Opened, context: Context): Promise<Result | null> {

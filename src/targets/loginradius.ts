@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { CallFailure, type OutboundAnswer } from '../outbound/call.ts'
 import { loginRadiusHash } from './loginradius-hash.ts'
-import { expected, isRecord, JSON_BODY, jsonOf, retryAfter } from './read-answer.ts'
+import { expected, isRecord, JSON_BODY, jsonOf, keyShape, retryAfter } from './read-answer.ts'
 import { refused } from './results.ts'
 import { addressOf, wanted } from './settings.ts'
 import {
@@ -387,7 +387,7 @@ const accountsShape = z.object({
   Data: z
     .array(
       z.object({
-        Uid: z.string().min(1),
+        Uid: keyShape,
         ExternalIds: z
           .array(z.object({ Source: z.string().nullish(), SourceId: z.string().nullish() }))
           .nullish(),

@@ -118,7 +118,7 @@ function resultOf(eventType: string, outcome: string | undefined): LoggedPasswor
 
 /** The query of `Link: <…>; rel="next"`, of the same address and nowhere else. */
 function nextOf(link: string, address: string): string | undefined {
-  for (const [, url = '', parameters = ''] of link.matchAll(/<([^>]{1,2048})>([^<]{0,200})/g)) {
+  for (const [, url = '', parameters = ''] of link.matchAll(/<([^<>]{1,2048})>([^<]{0,200})/g)) {
     if (!/;\s*rel="?next"?/.test(parameters)) continue
     if (!url.startsWith(`${address}?`)) throw new CallFailure('malformed')
     return url.slice(address.length)

@@ -3,7 +3,7 @@ import type { OutboundAnswer } from '../outbound/call.ts'
 import { limitOf, schemeOf } from './okta-api.ts'
 import { oktaHash } from './okta-hash.ts'
 import { oktaConfirmations } from './okta-log.ts'
-import { expected, JSON_BODY, jsonOf, sameJson } from './read-answer.ts'
+import { expected, JSON_BODY, jsonOf, keyShape, sameJson } from './read-answer.ts'
 import { isTrue, oneByOne, refused } from './results.ts'
 import { addressOf, wanted } from './settings.ts'
 import {
@@ -205,7 +205,7 @@ function obey(order: Order, opened: Opened, context: Context): Promise<Result> {
 }
 
 const userShape = z.object({
-  id: z.string(),
+  id: keyShape,
   status: z.string(),
   profile: z.record(z.string(), z.unknown()),
   credentials: z
@@ -470,7 +470,7 @@ function verifiedPhone({ attributes }: Candidate): string | null {
 }
 
 const groupShape = z.object({
-  id: z.string(),
+  id: keyShape,
   type: z.string().optional(),
   profile: z.object({ name: z.string() }),
 })

@@ -87,5 +87,5 @@ function cryptOf(scheme: keyof typeof cryptPrefixes, text: string): string | nul
 }
 
 function unpadded(bytes: Buffer): string {
-  return bytes.toString('base64').replace(/=+$/, '')
+  return bytes.toString('base64').replace(/={1,2}$/, '')
 }

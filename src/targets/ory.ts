@@ -2,7 +2,16 @@ import { createHash } from 'node:crypto'
 import { z } from 'zod'
 import { CallFailure, type OutboundAnswer } from '../outbound/call.ts'
 import { kratosHash } from './ory-notation.ts'
-import { clockOf, expected, isRecord, JSON_BODY, jsonOf, numberIn, sameJson } from './read-answer.ts'
+import {
+  clockOf,
+  expected,
+  isRecord,
+  JSON_BODY,
+  jsonOf,
+  keyShape,
+  numberIn,
+  sameJson,
+} from './read-answer.ts'
 import { isTrue, oneByOne, refused } from './results.ts'
 import { addressOf, countOf, isOn } from './settings.ts'
 import {
@@ -172,7 +181,7 @@ const batchShape = z.object({
     z.object({
       action: z.string(),
       patch_id: z.string().nullish(),
-      identity: z.string().nullish(),
+      identity: keyShape.nullish(),
       error: z
         .object({ code: z.number().optional(), reason: z.string().nullish(), message: z.string().nullish() })
         .nullish(),
@@ -370,7 +379,7 @@ async function remove(order: Order, opened: Opened, context: Context): Promise<R
 }
 
 const identityShape = z.object({
-  id: z.string(),
+  id: keyShape,
   schema_id: z.string(),
   external_id: z.string().nullish(),
   state: z.string().optional(),

@@ -1,3 +1,4 @@
+import { z } from 'zod'
 import { CallFailure, type OutboundAnswer } from '../outbound/call.ts'
 import type { LimitNotice } from './target.ts'
 
@@ -19,6 +20,19 @@ export function expected<T>(
   if (!read.success) throw new CallFailure('malformed')
   return read.data
 }
+
+/** Longer than the keys of any target that is known. */
+const LONGEST_KEY = 256
+
+/**
+ * The target's own key of something, which is kept and later stands in the path of an address. Half a surrogate pair cannot be
+ * escaped there, dot segments and nothing at all name something else, and a control character cannot be kept.
+ */
+export const keyShape = z
+  .string()
+  .min(1)
+  .max(LONGEST_KEY)
+  .refine((key) => !/\p{Cc}|\p{Cs}/u.test(key) && key !== '.' && key !== '..')
 
 /** A header that is a number, or undefined. */
 export function numberIn({ headers }: OutboundAnswer, name: string): number | undefined {

@@ -85,7 +85,13 @@ test.each<{ code: CallFailureCode; ends: 'halted' | 'postponed' }>([
 const ann = user('17', {
   login: 'Ann.Example',
   email: 'ann@mail.example',
-  attributes: { name: { first: 'Änne', last: 'Of-*' }, phones: ['+1 555'], age: 12345, no: 'ab' },
+  attributes: {
+    name: { first: 'Änne', last: 'Of-*' },
+    phones: ['+1 555', '+491701234567'],
+    city: 'İzmir',
+    age: 12345,
+    no: 'ab',
+  },
   credential: {
     kind: 'hash',
     hash: {
@@ -105,6 +111,20 @@ test.each([
   { title: 'another Unicode form', text: 'first: A\u0308nne', kept: 'first: …' },
   { title: 'signs of expressions', text: 'last: Of-*?', kept: 'last: …?' },
   { title: 'numbers and lists', text: '12345 and +1 555', kept: '… and …' },
+  { title: 'the address in an address', text: 'GET /users/ann%40Mail.example', kept: 'GET /users/…' },
+  { title: 'a letter whose small form is longer', text: 'city: İZMIR!', kept: 'city: …!' },
+  { title: 'a number with blanks', text: 'phone +49 170 / (0170) 123-4567.', kept: 'phone +49 170 / ….' },
+  { title: 'another number', text: 'at most 100 000 000 users', kept: 'at most 100 000 000 users' },
+  {
+    title: 'salt and digest in one',
+    text: `bad hash {SSHA}${Buffer.from('0123456789abcdefghijsalty').toString('base64')}`,
+    kept: 'bad hash {SSHA}…',
+  },
+  {
+    title: 'a word of many letters',
+    text: 'credentials_password_hash_algorithm',
+    kept: 'credentials_password_hash_algorithm',
+  },
   { title: 'the hash', text: `salt ${Buffer.from('salty').toString('base64')}`, kept: 'salt …' },
   { title: 'what is too short to be told apart', text: 'ab is short', kept: 'ab is short' },
   { title: 'control characters', text: 'a\r\n\x1b[31mb', kept: 'a [31mb' },
@@ -126,6 +146,20 @@ test.each([
   { code: null, kept: null },
 ])('a code is a short word', ({ code, kept }) => {
   expect(codeOf(code)).toBe(kept)
+})
+
+test.each([
+  { title: 'a value', code: 'of.Of-', user: { ...ann, attributes: { town: 'OF.OF' } }, kept: null },
+  { title: 'a part of the hash', code: 'SALTY', user: ann, kept: null },
+  {
+    title: 'a status that is the number of a house',
+    code: '409',
+    user: { ...ann, attributes: { house: '409' } },
+    kept: '409',
+  },
+  { title: 'nothing of the user', code: 'E0000001', user: ann, kept: 'E0000001' },
+])('a code that has $title', ({ code, user: somebody, kept }) => {
+  expect(codeOf(code, [somebody])).toBe(kept)
 })
 
 test('a token is fetched once for many calls, before it ends, and once more when it is not taken', async () => {
