@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
@@ -389,6 +390,24 @@ test('a password change that nobody has decided is behind, whatever the source',
   expect([told.code, told.behind, idsOf(told, 'open-passwords')]).toEqual([1, ['open-passwords'], ['bob']])
   await db.owner.query(`update carryover.password_changes set decision = 'left'`)
   expect((await verifyFile(everybody())).code).toBe(0)
+})
+
+test('an account that only loads may ask; with a target, one that plans as well', async () => {
+  await load(everybody())
+  const path = await write(everybody())
+  const role = `freezing_${randomBytes(6).toString('hex')}`
+  const as = (name: string) => ({ DATABASE_URL: `${db.url}&options=-c%20role%3D${name}` })
+  expect((await verify([path, '--source', 'old'], as('carryover_load'))).behind).toEqual([])
+  const refused = await verify([path, '--source', 'old', '--target', 'okta'], as('carryover_load'))
+  expect([refused.code, refused.out, refused.err]).toEqual([1, '', expect.stringContaining('42501')])
+  await db.owner.query(`create role ${role}; grant carryover_load, carryover_provision to ${role}`)
+  try {
+    expect((await verify([path, '--source', 'old', '--target', 'okta'], as(role))).behind).toEqual([
+      'to-bring',
+    ])
+  } finally {
+    await db.owner.query(`drop role ${role}`)
+  }
 })
 
 describe('a target', () => {
