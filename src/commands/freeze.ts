@@ -33,7 +33,7 @@ export function freezeFor(kinds: readonly TargetKind[]): Command {
 and says of each thing that must hold whether it does, with how many users are behind and up to five of them by id. Give it
 the options that the source is loaded with: --format, --map, --drop, --fields, --key, --cohort, --query-file, --watermark,
 --harden and the others. A query is read from its beginning, as with --full; what says where refused rows go and how a load
-is committed is taken and not used. Loads wait meanwhile, sign-ins do not. See docs/freeze.md.
+is committed is taken and not used. Loads are refused meanwhile, sign-ins go on. See docs/freeze.md.
 
 --verify         there is nothing else that this command does
 --source NAME    the source that is read, under the name that it is loaded with

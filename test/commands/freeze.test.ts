@@ -14,6 +14,7 @@ import { rehearseFreeze } from '../../src/db/freeze.ts'
 import { okta } from '../../src/targets/okta.ts'
 import { everyRow, type TestDatabase, testDatabase } from '../helpers/db.ts'
 import { heard } from '../helpers/io.ts'
+import { runCommand } from '../helpers/process.ts'
 import { type OktaSimulator, startOkta } from '../helpers/simulators/okta.ts'
 import { md5 } from '../helpers/users.ts'
 import { runLoad, scratch } from '../load/helpers.ts'
@@ -293,7 +294,7 @@ test('the copy is a view: it cannot be loaded, and nothing is proved', async () 
   ])
 })
 
-test('sign-ins go on while a source is compared, and loads wait for the end of it', async () => {
+test('sign-ins go on while a source is compared, and loads are refused', async () => {
   await load(everybody())
   const { rehearsal } = rehearseFreeze('old')
   const opened = await openLoad(db.url, { ...BY_ID, source: 'old' }, rehearsal)
@@ -371,6 +372,23 @@ describe('a query', () => {
     expect([told.code, told.behind]).toEqual([1, ['watermark']])
   })
 
+  test('is rehearsed from its watermark on, by a load that moves none', async () => {
+    await load()
+    await add('dan', 'dan', '2025-01-04')
+    const before = await everyRow(db.owner)
+    const dry = await heard(
+      async (io) => run(['load', ...(await query('--commit-every', '1', '--dry-run'))], io),
+      {
+        env: { DATABASE_URL: db.url, ...env() },
+      },
+    )
+    expect([dry.code, dry.out]).toEqual([
+      0,
+      expect.stringMatching(/^dry run: nothing was changed\n2 rows .* 1 added, 0 changed, 1 unchanged/),
+    ])
+    expect(await everyRow(db.owner)).toEqual(before)
+  })
+
   test('of a source that cannot be reached proves nothing', async () => {
     await load()
     const told = await verify(await query(), {
@@ -390,6 +408,22 @@ test('a password change that nobody has decided is behind, whatever the source',
   expect([told.code, told.behind, idsOf(told, 'open-passwords')]).toEqual([1, ['open-passwords'], ['bob']])
   await db.owner.query(`update carryover.password_changes set decision = 'left'`)
   expect((await verifyFile(everybody())).code).toBe(0)
+})
+
+test('the built program, which reads on a thread, says the same', async () => {
+  const env = { DATABASE_URL: db.url }
+  const path = await write([...everybody(), row('hal', { login: '' })])
+  expect((await runCommand(['load', path, '--source', 'old'], env)).code).toBe(1)
+  const before = await everyRow(db.owner)
+  const same = await runCommand(['freeze', '--verify', path, '--source', 'old'], env)
+  expect([same.code, same.err]).toEqual([0, ''])
+  expect(same.out).toMatch(/\nnothing is behind\n$/)
+  await write([...everybody(), row('hal')])
+  expect((await runCommand(['load', path, '--dry-run'], env)).out).toMatch(
+    /^dry run: nothing was changed\n8 rows .* 1 added,/,
+  )
+  expect((await runCommand(['freeze', '--verify', path, '--source', 'old'], env)).code).toBe(1)
+  expect(await everyRow(db.owner)).toEqual(before)
 })
 
 test('an account that only loads may ask; with a target, one that plans as well', async () => {
