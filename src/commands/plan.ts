@@ -71,7 +71,7 @@ TARGET is one of: ${kinds.map(({ name }) => name).join(', ')}. See docs/provisio
                            bring: they are brought as inactive ones
 --removals WHICH           deactivate (default, where the target can), delete, leave: users who were deleted in the old system
 --changed-passwords WHICH  leave (default), ask-again, reset: users whose password was changed in the old system after the
-                           provider had confirmed its own
+                           provider got the right one
 --cohort NAME              only users of this cohort; repeatable
 --rate N                   calls a minute that the target takes, for the forecast (default: what is published)
 --share N                  percent of them that a run may use, the rest is for live sign-ins (default: 90)
