@@ -14,12 +14,12 @@ import { StepError } from '../db/step.ts'
 import { errorCode } from '../errors.ts'
 import { sheetCell } from '../sheet.ts'
 import { type Command, type ExitCode, type Io, UsageError } from './command.ts'
-import { printable, readOptions, table } from './options.ts'
+import { printable, readOptions, table, wholeNumber } from './options.ts'
 
 export const changes: Command = {
   name: 'changes',
   synopsis: '[OPTIONS] | --decide leave ID...|--all',
-  summary: 'passwords that were changed in the old system after the provider had confirmed its own',
+  summary: 'passwords that were changed in the old system after the provider got the right one',
   help: `A load finds them, and nobody's password is touched by that. The newest first, with what was decided about each: open,
 left (the provider's password stays), asked-again, reset. The last two are not decided here: a plan that is made with
 \`carryover plan TARGET --changed-passwords ask-again\` or \`reset\` has everybody who is open, and provisioning it carries
@@ -63,6 +63,9 @@ const options = {
   all: { type: 'boolean' },
 } as const
 
+/** As many as a terminal, or a program's memory, has use for; `--csv` has no end. */
+const MOST_LISTED = 100_000
+
 interface Leave {
   readonly kind: 'leave'
   /** null: everybody who is open. */
@@ -89,7 +92,8 @@ function requestOf(args: readonly string[]): Leave | Csv | List {
   if (values.decide !== undefined) return leaveOf(values, ids)
   if (values.all || ids.length > 0) throw new UsageError('ID and --all go with --decide leave')
   const decision = decisionOf(values.decision)
-  if (values.csv === undefined) return { kind: 'list', decision, most: numberOf(values.last ?? '50'), json }
+  if (values.csv === undefined)
+    return { kind: 'list', decision, most: wholeNumber('--last', values.last ?? '50', 1, MOST_LISTED), json }
   if (json || values.last !== undefined) throw new UsageError('--csv goes with neither --json nor --last')
   return { kind: 'csv', path: values.csv, decision }
 }
@@ -112,11 +116,6 @@ function decisionOf(given: string | undefined): Decision | null {
   const decision = DECISIONS.find((known) => known === given)
   if (decision === undefined) throw new UsageError(`--decision is one of ${DECISIONS.join(', ')}`)
   return decision
-}
-
-function numberOf(text: string): number {
-  if (!/^[1-9]\d{0,8}$/.test(text)) throw new UsageError('--last takes a whole number from 1')
-  return Number(text)
 }
 
 async function leave(url: string, { ids, json }: Leave, io: Io): Promise<ExitCode> {

@@ -41,7 +41,7 @@ what is independent of one. Exit 1 while errors remain. See docs/check.md.
 --preview FILE|NAME        what the rules of a file, or the suggested rule of this name, would change and leave;
                            with --show-values the values of a few users, before and after
 --apply FILE               put the rules of a file into force; the copy itself stays as it is
---apply-suggested CODE,... put the rules into force that are suggested for these problems
+--apply-suggested WORD,... put suggested rules into force, each by its name, or by a code for all problems of that code
 --undo NAME                take a rule out of force`,
     run: async (args, io) => {
       const { values, positionals } = optionsIn(args)
@@ -104,7 +104,7 @@ type Mode =
   | { readonly kind: 'rules' }
   | { readonly kind: 'preview'; readonly rules: string }
   | { readonly kind: 'apply'; readonly file: string }
-  | { readonly kind: 'apply-suggested'; readonly codes: readonly string[] }
+  | { readonly kind: 'apply-suggested'; readonly words: readonly string[] }
   | { readonly kind: 'undo'; readonly name: string }
 
 function modeOf(values: Values): Mode {
@@ -113,7 +113,7 @@ function modeOf(values: Values): Mode {
   if (values.preview !== undefined) modes.push({ kind: 'preview', rules: values.preview })
   if (values.apply !== undefined) modes.push({ kind: 'apply', file: values.apply })
   if (values['apply-suggested'] !== undefined)
-    modes.push({ kind: 'apply-suggested', codes: values['apply-suggested'].split(',') })
+    modes.push({ kind: 'apply-suggested', words: values['apply-suggested'].split(',') })
   if (values.undo !== undefined) modes.push({ kind: 'undo', name: values.undo })
   if (modes.length > 1)
     throw new UsageError('--rules, --preview, --apply, --apply-suggested and --undo do not go together')
@@ -173,7 +173,7 @@ async function told(
     case 'rules':
       return listRules(applied, report, wanted.json === true, io)
     case 'apply-suggested':
-      return apply(wanted.url, suggestedFor(mode.codes, report), io)
+      return apply(wanted.url, suggestedFor(mode.words, report), io)
     case 'check':
     case 'preview':
       io.out(wanted.json ? `${JSON.stringify(jsonOf(report, wanted, applied, preview))}\n` : inWords(report))
@@ -252,11 +252,12 @@ function suggestionsIn({ problems }: Report): FixRule[] {
   return [...byName.values()]
 }
 
-function suggestedFor(codes: readonly string[], report: Report): FixRule[] {
-  const problems = report.problems.filter(({ code }) => codes.includes(code))
-  const without = codes.filter(
-    (code) => !problems.some((problem) => problem.code === code && problem.suggestion !== null),
-  )
+/** @param words codes of problems, or names of rules */
+function suggestedFor(words: readonly string[], report: Report): FixRule[] {
+  const isMeant = (word: string) => (problem: Problem) =>
+    problem.suggestion !== null && (problem.code === word || problem.suggestion.name === word)
+  const problems = report.problems.filter((problem) => words.some((word) => isMeant(word)(problem)))
+  const without = words.filter((word) => !problems.some(isMeant(word)))
   if (without.length > 0)
     throw new UsageError(`no rule is suggested for ${without.map(printable).join(', ')}`)
   return suggestionsIn({ ...report, problems })

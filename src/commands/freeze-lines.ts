@@ -40,7 +40,11 @@ export function sourceLines(
     line('changed', standing.changed, 'another row in the source than in the copy'),
     line('deleted', standing.deleted, 'deleted in the source and not in the copy'),
     line('missing', missing, 'in the copy as of this source, and not in the source'),
-    line('passwords', standing.passwords, 'changed since the migration, which no load has seen yet'),
+    line(
+      'passwords',
+      standing.passwords,
+      'changed after the provider got the right one, which no load has seen yet',
+    ),
     refusedLine(summary, standing.lastLoad),
     ...(marked ? [watermarkLine(watermark)] : []),
     {
@@ -117,7 +121,7 @@ export function targetLines(
   const open = line(
     'open-passwords',
     passwords,
-    'changed in the old system after the migration, and nothing was decided: see carryover changes',
+    'changed in the old system after the provider got the right one, and nothing was decided: see carryover changes',
   )
   if (now === null) return [open]
   const of = (why: Why) =>

@@ -7,6 +7,7 @@ import { FieldsError } from '../load/columns.ts'
 import { NotLinesError } from '../load/lines.ts'
 import { StoppedError } from '../load/load.ts'
 import { SourceError } from '../load/source-row.ts'
+import { MappingError } from '../mapping/json.ts'
 import { targets } from '../targets/index.ts'
 import type { TargetKind } from '../targets/target.ts'
 import { type Command, type ExitCode, type Io, UsageError } from './command.ts'
@@ -16,6 +17,7 @@ import { keyedContext } from './harden.ts'
 import { bringAll } from './load.ts'
 import { type LoadWish, loadOptions, positionalsOf, wishOf } from './load-request.ts'
 import { progressLine } from './load-told.ts'
+import { inLines } from './mapping-file.ts'
 import { readOptions } from './options.ts'
 import { requireSealed } from './sealed.ts'
 
@@ -31,7 +33,7 @@ export function freezeFor(kinds: readonly TargetKind[]): Command {
 and says of each thing that must hold whether it does, with how many users are behind and up to five of them by id. Give it
 the options that the source is loaded with: --format, --map, --drop, --fields, --key, --cohort, --query-file, --watermark,
 --harden and the others. A query is read from its beginning, as with --full; what says where refused rows go and how a load
-is committed is taken and not used. Loads wait meanwhile, sign-ins do not. See docs/freeze.md.
+is committed is taken and not used. Loads are refused meanwhile, sign-ins go on. See docs/freeze.md.
 
 --verify         there is nothing else that this command does
 --source NAME    the source that is read, under the name that it is loaded with
@@ -129,6 +131,7 @@ async function linesOfTarget({ kind, mapping }: Asked, io: Io): Promise<readonly
 function explain(error: unknown, io: Io): ExitCode {
   if (error instanceof UsageError) throw error
   if (error instanceof FieldsError) throw new UsageError(error.message)
+  if (error instanceof MappingError) throw new UsageError(inLines(error).trimEnd())
   const known = error instanceof StepError || error instanceof NotLinesError || error instanceof SourceError
   // Reading from a source is stopped by taking its connection away.
   const reason =

@@ -33,7 +33,7 @@ import { requireSealed } from './sealed.ts'
 
 export const load: Command = {
   name: 'load',
-  synopsis: 'FILE [OPTIONS]',
+  synopsis: 'FILE|--from DATABASE [OPTIONS]',
   summary: 'bring users from a file or a query into legacy.users; safe to run again',
   help: `A row replaces what the copy says of its id, and an id that is not in the file is left alone. Columns: id, login,
 password_hash (these must be there), email, hash_scheme, salt, status (active, disabled, locked), cohort, profile (a

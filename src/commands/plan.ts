@@ -60,7 +60,7 @@ export function planFor(kinds: readonly TargetKind[]): Command {
 
 function help(kinds: readonly TargetKind[]): string {
   return `Reads the whole copy, changes nothing at the target and nothing of anybody's state, and keeps what was decided under an
-id: \`carryover provision ID\` does that and nothing else, and refuses when copy, mapping or settings have changed since.
+id: \`carryover provision PLAN\` does that and nothing else, and refuses when copy, rules or settings have changed since.
 TARGET is one of: ${kinds.map(({ name }) => name).join(', ')}. See docs/provisioning.md.
 
 --mapping FILE             where every field goes; default: the target's own names for the standard claims

@@ -2,6 +2,7 @@ import type pg from 'pg'
 import { readDatabaseUrl, readHashSettings } from '../config.ts'
 import { openTarget, readOutboundSettings } from '../config-targets.ts'
 import { connectOwner, type Database, openDatabase } from '../db/client.ts'
+import { appliedRules } from '../db/fixes.ts'
 import { checkSchema } from '../db/migrate.ts'
 import {
   controlPlan,
@@ -17,7 +18,9 @@ import { copyDigest, provisionKey, readPlan, type StoredPlan } from '../db/plans
 import { type ProvisionedPlan, readProvisioning } from '../db/provisioning.ts'
 import { hashContextOf } from '../hash-context.ts'
 import { portableOf } from '../hashes/portable.ts'
+import { MappingError } from '../mapping/json.ts'
 import { preparedBy } from '../mapping/prepare.ts'
+import type { FixRule } from '../mapping/user.ts'
 import { createCaller } from '../outbound/client.ts'
 import { withoutSecrets } from '../outbound/unsaid.ts'
 import { canonicalJson, contentDigest, hashDigest } from '../provision/content.ts'
@@ -38,7 +41,7 @@ import { terminalLine } from './terminal-line.ts'
 
 const help = `Works off a plan of \`carryover plan\`, together with every other process that does so, on this machine or on others. It
 may be killed at any moment: what it had begun is looked for at the target and done again by others, half a minute later.
-Every user ends as created, updated, unchanged, removed, refused, postponed or left-out. It begins only while copy, mapping
+Every user ends as created, updated, unchanged, removed, refused, postponed or left-out. It begins only while copy, rules
 and settings are those of the plan; users who change later are postponed to the next plan. See docs/provisioning.md.
 
 --share N        percent of the target's rate limit to use, the rest is for live sign-ins (default: the plan's)
@@ -271,6 +274,7 @@ async function begin(
       return null
     case 'ready': {
       if (from === 'resume') return 'the plan was not begun yet, so there is nothing to resume'
+      if (!(await hasRules(client, plan.content.rules))) return changed('the rules have')
       if (!(await copyDigest(client)).equals(plan.copyDigest)) return changed('the copy has')
       await control.begin()
       return null
@@ -278,6 +282,17 @@ async function begin(
     case 'running':
     case 'done':
       return null
+  }
+}
+
+/** Whether these rules are in force, and no others. */
+async function hasRules(client: pg.Client, rules: readonly FixRule[]): Promise<boolean> {
+  try {
+    return canonicalJson(await appliedRules(client)) === canonicalJson(rules)
+  } catch (error) {
+    // A rule of another version is none that the plan has.
+    if (error instanceof MappingError) return false
+    throw error
   }
 }
 
@@ -405,7 +420,8 @@ function inWords({ plan, target, state, users, counts }: ProvisionedPlan): strin
       .join(', ')}\n`,
     ...reasons.map((reason) => {
       const said = toldOf(reason)
-      const sentence = said === undefined ? '' : `: ${said.sentence}; ${said.hint}`
+      const sentence =
+        said === undefined ? '' : `: ${said.sentence}${said.hint === null ? '' : `; ${said.hint}`}`
       return `  ${by('reason', reason)} ${printable(reason)}${sentence}\n`
     }),
   ].join('')

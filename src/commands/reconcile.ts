@@ -8,14 +8,16 @@ import { CallFailure } from '../outbound/call.ts'
 import { Interrupted } from '../provision/pace.ts'
 import { agree, type Comparison, compare, type Said } from '../reconcile/compare.ts'
 import type { ReadTally } from '../reconcile/read-log.ts'
-import { codeOf } from '../reconcile/schedule.ts'
 import { correctUsers, type LogCaller, logCaller, type Reading, readOn } from '../reconciling.ts'
 import { targets } from '../targets/index.ts'
-import { RunHalt } from '../targets/target.ts'
+import { RunHalt, troubleOf } from '../targets/target.ts'
 import { type Command, type ExitCode, type Io, UsageError } from './command.ts'
 import { withDatabase } from './counts.ts'
-import { printable, readOptions, table, wholeNumber } from './options.ts'
+import { printable, readOptions, table, targetNamed, wholeNumber } from './options.ts'
 import { terminalLine } from './terminal-line.ts'
+
+/** Those that keep a log. */
+const logged = targets.filter(({ confirmations }) => confirmations !== undefined)
 
 export const reconcile: Command = {
   name: 'reconcile',
@@ -25,16 +27,14 @@ export const reconcile: Command = {
 left, takes what it says of passwords into the ledger, and then asks about single users: the report says what the ledger
 has and what the provider says. Who has a password of their own there is migrated from now on; who is migrated here and
 not there is only told. serve reads the log every RECONCILE_EVERY_SECONDS where <TARGET>_RECONCILE_... is set. The token
-needs to read logs and users, and nothing else.
+needs to read logs and users, and nothing else. TARGET is one of: ${logged.map(({ name }) => name).join(', ')}. See docs/reconcile.md.
 
 --sample N   ask about so many users, chosen by lot (default: 200; 0: nobody)
 --all        ask about everybody, in the order of their ids
 --json       one JSON object on standard output`,
   run: async (args, io) => {
     const { values, positionals } = readOptions(args, options, ['TARGET'])
-    const kind = targets.find(({ name, confirmations }) => name === positionals[0] && confirmations)
-    const known = targets.filter(({ confirmations }) => confirmations).map(({ name }) => name)
-    if (kind === undefined) throw new UsageError(`TARGET is one of: ${known.join(', ')}`)
+    const kind = targetNamed(positionals[0] ?? '', logged)
     const log = openConfirmations(kind, io.env)
     if (log === undefined) throw new UsageError('the target has no log')
     const sample = values.all ? null : wholeNumber('--sample', values.sample ?? SAMPLE, 0, MOST_SAMPLE)
@@ -140,7 +140,7 @@ function explain(error: unknown, io: Io): ExitCode {
   if (error instanceof StepError) io.err(`carryover reconcile: ${error.message}\n`)
   else if (error instanceof RunHalt || error instanceof CallFailure)
     io.err(
-      `carryover reconcile: the provider could not be asked (${codeOf(error)}); what was read so far holds\n`,
+      `carryover reconcile: the provider could not be asked (${troubleOf(error)}); what was read so far holds\n`,
     )
   else throw error
   return 1

@@ -1,4 +1,4 @@
-// What became of passwords that were changed in the old system after the provider had confirmed its own.
+// What became of passwords that were changed in the old system after the provider had got the right one.
 import type pg from 'pg'
 import { connectOwner } from './client.ts'
 import { StepError, step } from './step.ts'

@@ -25,7 +25,7 @@ export interface SourceStanding {
   readonly added: Behind
   readonly changed: Behind
   readonly deleted: Behind
-  /** Passwords that were changed since the migration was confirmed, and that no load has seen yet. */
+  /** Passwords that were changed after the provider had got the right one, and that no load has seen yet. */
   readonly passwords: Behind
   readonly users: { readonly source: number; readonly copy: number }
   /** In the source and in the copy, and no load with this source's name has brought them. */

@@ -2,11 +2,11 @@
 // statement says whose lease it acts on.
 import { randomUUID } from 'node:crypto'
 import type pg from 'pg'
-import type { StoredHash, UserStatus } from '../domain.ts'
+import type { StoredHash } from '../domain.ts'
+import type { CopiedUser } from '../mapping/user.ts'
 import { batched } from './batch.ts'
 import { connectOwner, type Database } from './client.ts'
-import { cohortIn, hashIn } from './copied.ts'
-import { statusIn } from './users.ts'
+import { copiedUserIn, hashIn } from './copied.ts'
 
 export type PlanState = 'ready' | 'running' | 'paused' | 'stopped' | 'done'
 export type ItemState =
@@ -39,14 +39,7 @@ export interface Claimed {
   /** Tries, this one among them. */
   readonly attempts: number
   readonly row: {
-    readonly user: {
-      readonly id: string
-      readonly login: string
-      readonly email: string | null
-      readonly status: UserStatus
-      readonly cohort: string
-      readonly profile: Readonly<Record<string, unknown>>
-    }
+    readonly user: CopiedUser
     readonly stored: StoredHash
   } | null
   readonly deleted: boolean
@@ -81,7 +74,10 @@ export interface Released {
 
 export interface RunStore {
   now(): Promise<PlanNow>
-  /** Takes pending items that nobody has, in the order of the plan, with a lease; none while the plan is not running. */
+  /**
+   * Takes pending items that nobody has, with a lease; none while the plan is not running. In the order of the plan, but that those
+   * who became free again may come some seconds later.
+   */
   claim(most: number): Promise<readonly Claimed[]>
   /** Lengthens leases. The places that are still ours. */
   renew(places: readonly number[]): Promise<ReadonlySet<number>>
@@ -126,12 +122,39 @@ export function openRunStore(database: Database, run: RunIdentity): RunStore {
   })
   return {
     now: () => readPlanNow(database, run.plan),
-    claim: (most) => claim(database, run, most),
+    claim: claimer(database, run),
     renew: (places) => renew(database, run, places),
     record: (ended) => record(ended, Number.POSITIVE_INFINITY),
     release: (items) => release(database, run, items),
     pause: (reason) => pauseFor(database, run.plan, reason),
     finish: () => finish(database, run.plan),
+  }
+}
+
+/**
+ * Milliseconds. How often the plan is looked through from its first place, for items that became free behind those that were
+ * claimed last.
+ */
+const LOOK_BACK_MS = 5_000
+
+/**
+ * Goes on where the last claim was. From the first place on, a claim walks over all that has ended since the last vacuum; and
+ * vacuum may wait for hours, for a backup or a replica.
+ */
+function claimer(database: Database, run: RunIdentity): RunStore['claim'] {
+  let from = 0
+  let lookedBackAt = Number.NEGATIVE_INFINITY
+  const claimFrom = async (place: number, most: number) => {
+    if (place === 0) lookedBackAt = performance.now()
+    const items = await claim(database, run, most, place)
+    from = items[0]?.place ?? 0
+    return items
+  }
+  return async (most) => {
+    const start = performance.now() - lookedBackAt < LOOK_BACK_MS ? from : 0
+    const items = await claimFrom(start, most)
+    if (start === 0 || items.length === most) return items
+    return [...items, ...(await claimFrom(0, most - items.length))]
   }
 }
 
@@ -162,12 +185,13 @@ async function claim(
   database: Database,
   { plan, target, owner, leaseSeconds }: RunIdentity,
   most: number,
+  from: number,
 ): Promise<Claimed[]> {
   const rows = await database.query<ClaimedRow>({
     name: 'plan-claim',
     text: `with due as (
         select i.place from carryover.plan_items i
-        where i.plan = $1 and i.state = 'pending' and (i.lease_until is null or i.lease_until < clock_timestamp())
+        where i.plan = $1 and i.state = 'pending' and i.place >= $6 and (i.lease_until is null or i.lease_until < clock_timestamp())
           and exists (select from carryover.plans p where p.id = $1 and p.state = 'running')
         order by i.place limit $3
         for update of i skip locked
@@ -194,13 +218,13 @@ async function claim(
         offset 0
       ) t on true
       order by m.place`,
-    values: [plan, owner, most, leaseSeconds, target],
+    values: [plan, owner, most, leaseSeconds, target, from],
   })
   return rows.map(claimedIn)
 }
 
 function claimedIn(row: ClaimedRow): Claimed {
-  const { id, login } = row
+  const { id } = row
   return {
     place: row.place,
     userId: row.user_id,
@@ -212,14 +236,7 @@ function claimedIn(row: ClaimedRow): Claimed {
       id === null
         ? null
         : {
-            user: {
-              id,
-              login: login ?? '',
-              email: row.email,
-              status: statusIn(row.status),
-              cohort: cohortIn(row),
-              profile: row.profile ?? {},
-            },
+            user: copiedUserIn({ ...row, id }),
             stored: hashIn({ ...row, id }),
           },
     deleted: row.deleted,

@@ -3,12 +3,11 @@ import type pg from 'pg'
 import type { MigrationState, StoredHash } from '../domain.ts'
 import type { CopiedUser, FixRule } from '../mapping/user.ts'
 import { connectOwner } from './client.ts'
-import { type CopiedHash, cohortIn, hashIn } from './copied.ts'
+import { type CopiedHash, type CopiedProfile, cohortIn, copiedUserIn, hashIn } from './copied.ts'
 import { fetched } from './fetch.ts'
 import { appliedRules } from './fixes.ts'
 import type { Claimed, PlanState } from './plan-items.ts'
 import { step } from './step.ts'
-import { statusIn } from './users.ts'
 
 /** A plan as it was made. What `Content` and `Report` are is known to whoever makes plans. */
 export interface NewPlan<Content = unknown, Report = unknown> {
@@ -213,11 +212,8 @@ async function claimNames(client: pg.Client): Promise<readonly string[]> {
   return rows.map(({ name }) => name)
 }
 
-interface FetchedRow extends CopiedHash {
+interface FetchedRow extends CopiedHash, CopiedProfile {
   readonly here: boolean
-  readonly email: string | null
-  readonly status: string | null
-  readonly profile: Readonly<Record<string, unknown>> | null
   readonly updated_at: Date | null
   readonly state: MigrationState | null
   readonly ledger_cohort: string | null
@@ -261,14 +257,7 @@ function rowIn(row: FetchedRow): PlanRow {
     scheme: row.scheme ?? 'unknown',
     row: row.here
       ? {
-          user: {
-            id,
-            login: row.login ?? '',
-            email: row.email,
-            status: statusIn(row.status),
-            cohort: cohortIn(row),
-            profile: row.profile ?? {},
-          },
+          user: copiedUserIn(row),
           hash: hashIn(row),
           // Of a view that does not say: as if it had changed now.
           updatedAt: row.updated_at ?? new Date(),

@@ -1,7 +1,7 @@
-import type { LegacyUser, MigrationState, UserStatus } from '../domain.ts'
+import type { LegacyUser, MigrationState } from '../domain.ts'
 import { batched } from './batch.ts'
 import type { Database } from './client.ts'
-import { type CopiedHash, cohortIn, hashIn } from './copied.ts'
+import { type CopiedHash, cohortIn, hashIn, statusIn } from './copied.ts'
 import type { Throttle } from './outcomes.ts'
 
 interface FoundRow extends Omit<CopiedHash, 'id'> {
@@ -73,9 +73,4 @@ function userIn(row: FoundRow): LegacyUser | null {
     verifiedAt: row.verified_at,
     migratedAt: row.migrated_at,
   }
-}
-
-/** A view may bring any word; only the one that means active lets anybody in. */
-export function statusIn(status: string | null): UserStatus {
-  return status === 'active' || status === 'locked' ? status : 'disabled'
 }

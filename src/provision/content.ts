@@ -1,7 +1,8 @@
 // What a target is to have of a user, and the digests by which a later plan sees that it has that already.
 import { createHmac } from 'node:crypto'
 import type { StoredHash } from '../domain.ts'
-import type { Prepared } from '../mapping/user.ts'
+import { isObject } from '../mapping/fields.ts'
+import type { CopiedUser, Prepared } from '../mapping/user.ts'
 import type { Candidate, Credential } from '../targets/target.ts'
 
 /** A user whom no rule leaves out. */
@@ -16,9 +17,14 @@ export function candidateOf(
   return { id, login, email, active: status === 'active', attributes, credential, tag }
 }
 
-/** A user whose row is no longer in the copy: to be removed, by the keys that are left. */
-export function candidateGone(id: string, tag: string | null): Candidate {
-  return { id, login: '', email: null, active: false, attributes: {}, credential: { kind: 'keep' }, tag }
+/** A user who is to be removed, by the keys that are left: the row may no longer be in the copy. */
+export function candidateToRemove(
+  id: string,
+  left: Pick<CopiedUser, 'login' | 'email'> | null,
+  tag: string | null,
+): Candidate {
+  const { login = '', email = null } = left ?? {}
+  return { id, login, email, active: false, attributes: {}, credential: { kind: 'keep' }, tag }
 }
 
 /**
@@ -47,10 +53,6 @@ export function canonicalJson(value: unknown): string {
 
 function keyed(key: Uint8Array, what: string, text: string): Buffer {
   return createHmac('sha256', key).update(`${what}\0${text}`).digest()
-}
-
-function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
 }
 
 /** By code units. Names that are whole numbers come first, as JavaScript has them in every object. */

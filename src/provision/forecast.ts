@@ -25,6 +25,7 @@ export function forecast(
 ): Forecast {
   const batches = Object.values(users).reduce((sum, count) => sum + Math.ceil(count / traits.batch), 0)
   const calls = Math.ceil(batches * traits.callsPerBatch)
+  if (calls === 0) return { calls, callsPerMinute: null, seconds: 0, inWords: 'no call is needed' }
   const limit = rate ?? traits.callsPerMinute
   if (limit === undefined) {
     const inWords = `${count(calls, 'call')}; no limit of the target is known, so nobody can say how long that takes`

@@ -3,6 +3,7 @@ import type { StoredHash } from '../domain.ts'
 import type { CopiedUser, Prepared } from '../mapping/user.ts'
 import type { PortableHash } from '../portable-hash.ts'
 import type { Candidate, Credential, Order } from '../targets/target.ts'
+import { candidateOf, candidateToRemove } from './content.ts'
 import type { RunReason } from './reasons.ts'
 
 /** What the target will have once the order is done: what the next plan compares with. */
@@ -59,15 +60,7 @@ function removal(item: Claimed, action: 'deactivate' | 'delete', tag: string | n
   // Who is in the old system again is not removed; who is only disabled there may be deactivated.
   if (present && (action === 'delete' || item.row?.user.status === 'active'))
     return { kind: 'ended', item, state: 'postponed', reason: 'changed-since-plan' }
-  const user: Candidate = {
-    id: item.userId,
-    login: item.row?.user.login ?? '',
-    email: item.row?.user.email ?? null,
-    active: false,
-    attributes: {},
-    credential: { kind: 'keep' },
-    tag,
-  }
+  const user = candidateToRemove(item.userId, item.row?.user ?? null, tag)
   return { kind: 'order', item, order: orderOf(item, action, user), brings: null }
 }
 
@@ -83,16 +76,7 @@ function bringing(item: Claimed, action: 'create' | 'update', deps: ReadyDeps): 
   const method = confirmed ? 'none' : item.method
   const credential = credentialOf(method, item.row.stored, deps)
   if (credential === null) return postponed('changed-since-plan')
-  const { id, login, email, status } = prepared.user
-  const user: Candidate = {
-    id,
-    login,
-    email,
-    active: status === 'active',
-    attributes: prepared.attributes,
-    credential,
-    tag: deps.tag,
-  }
+  const user = candidateOf(prepared, credential, deps.tag)
   const content = deps.contentDigest(user)
   if (item.content === null || !content.equals(item.content)) return postponed('changed-since-plan')
   // A reset leaves no old password behind, and one that is kept is not of the copy.

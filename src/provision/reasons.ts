@@ -1,12 +1,13 @@
 import type { ReasonCode, WarningCode } from '../targets/target.ts'
+import { reasons as planned } from './decide.ts'
 
 /** Why a user is not there as planned: those of the targets, and what a run finds out by itself. */
 export type RunReason = ReasonCode | WarningCode | 'deleted-since-plan'
 
 export interface Told {
   readonly sentence: string
-  /** What to do about it. */
-  readonly hint: string
+  /** What to do about it; null: nothing. */
+  readonly hint: string | null
 }
 
 export const reasons: Readonly<Record<RunReason, Told>> = {
@@ -77,7 +78,13 @@ export const reasons: Readonly<Record<RunReason, Told>> = {
   },
 }
 
-/** What is told of a word that was kept; of one that this program does not know, nothing. */
+/** What is told of a word that was kept, of a run or of a plan; of one that this program does not know, nothing. */
 export function toldOf(reason: string): Told | undefined {
-  return Object.entries(reasons).find(([known]) => known === reason)?.[1]
+  return known.get(reason)
 }
+
+const known: ReadonlyMap<string, Told> = new Map<string, Told>([
+  // Of those whom the plan leaves out: nothing went wrong.
+  ...Object.entries(planned).map(([word, sentence]) => [word, { sentence, hint: null }] as const),
+  ...Object.entries(reasons),
+])

@@ -1,8 +1,6 @@
-import { errorCode } from '../errors.ts'
 import type { Log } from '../log.ts'
-import { CallFailure } from '../outbound/call.ts'
 import { type Repeating, repeat } from '../repeating.ts'
-import { RunHalt } from '../targets/target.ts'
+import { troubleOf } from '../targets/target.ts'
 import type { ReadTally } from './read-log.ts'
 
 /**
@@ -22,14 +20,7 @@ export function scheduleReading(
         log({ event: 'reconciled', target, confirmed, repeated, notStored, unknown })
     } catch (error) {
       if (stop.aborted) return
-      log({ event: 'reconcile-failed', target, code: codeOf(error) })
+      log({ event: 'reconcile-failed', target, code: troubleOf(error) })
     }
   })
-}
-
-/** A word of ours, or an error code. */
-export function codeOf(error: unknown): string {
-  if (error instanceof CallFailure) return error.code
-  if (error instanceof RunHalt) return error.reason
-  return errorCode(error)
 }

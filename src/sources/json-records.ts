@@ -3,6 +3,12 @@ import { RecordError, type SourceRecord } from './translated.ts'
 /** A record longer than this is none. */
 const LONGEST_RECORD = 1024 * 1024
 
+/** Levels of a record. A profile may have 32; what is far beyond takes the stack of whoever writes it down again. */
+const MOST_LEVELS = 64
+
+/** Levels of the part of a file that is passed over: each one that is open is kept. */
+const MOST_OPEN = 10_000
+
 /**
  * Cuts JSON into the objects that are wanted, in memory that does not grow with the file: each object of a top-level array, of the
  * array `under` this name in a top-level object, or, of JSON Lines and documents one after the other, each document. Other
@@ -30,7 +36,7 @@ function createCutter(under: string | null) {
   let line = 1
   let found = false
   /** The wanted object that is open: its text so far, and where it began. */
-  let record: { text: string; line: number; depth: number } | undefined
+  let record: { text: string; line: number; depth: number; tooDeep: boolean } | undefined
   /** Within a text: what it holds so far, as far as anybody needs it. */
   let quoted: string | undefined
   let escaped = false
@@ -40,6 +46,12 @@ function createCutter(under: string | null) {
     if (under === null) return levels.length === 0 || (levels.length === 1 && levels[0]?.array === true)
     const [top, list] = levels
     return levels.length === 2 && top?.array === false && top.name === under && list?.array === true
+  }
+
+  const open = (array: boolean) => {
+    if (levels.length === MOST_OPEN) throw new RecordError(line, 'the file is nested too deeply')
+    levels.push({ array, name: '' })
+    if (record !== undefined && levels.length - record.depth > MOST_LEVELS) record.tooDeep = true
   }
 
   function* take(piece: string): Generator<SourceRecord> {
@@ -57,16 +69,16 @@ function createCutter(under: string | null) {
           break
         case '{':
           if (record === undefined && wanted()) {
-            record = { text: '', line, depth: levels.length }
+            record = { text: '', line, depth: levels.length, tooDeep: false }
             start = at
             found = true
           }
-          levels.push({ array: false, name: '' })
+          open(false)
           break
         case '[':
           if (levels.length === 1 && levels[0]?.name === under) found = true
           if (levels.length === 0 && under === null) found = true
-          levels.push({ array: true, name: '' })
+          open(true)
           break
         case ':': {
           const level = levels.at(-1)
@@ -78,7 +90,11 @@ function createCutter(under: string | null) {
           const level = levels.pop()
           if (level?.array !== (character === ']')) throw new RecordError(line, 'the file is not JSON')
           if (record !== undefined && levels.length === record.depth) {
-            yield { line: record.line, text: record.text + piece.slice(start, at + 1) }
+            yield {
+              line: record.line,
+              text: record.text + piece.slice(start, at + 1),
+              ...(record.tooDeep && { tooDeep: true as const }),
+            }
             record = undefined
           }
           break
@@ -118,7 +134,8 @@ function createCutter(under: string | null) {
 }
 
 /** The object that a record is. */
-export function objectIn({ line, text }: SourceRecord): Readonly<Record<string, unknown>> {
+export function objectIn({ line, text, tooDeep }: SourceRecord): Readonly<Record<string, unknown>> {
+  if (tooDeep) throw new RecordError(line, 'an object of the file is nested too deeply')
   let value: unknown
   try {
     value = JSON.parse(text)

@@ -6,6 +6,8 @@ export interface SourceRecord {
   /** Where it begins, from 1. */
   readonly line: number
   readonly text: string
+  /** It holds more levels than anything that is to be read may have. */
+  readonly tooDeep?: true
 }
 
 /** A file, or one record of it, that is not of the format. The message names what is wrong and quotes nothing. */

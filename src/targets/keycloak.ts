@@ -448,8 +448,8 @@ function userUrl({ realmUrl }: Opened, id: string): string {
 
 /** The answer to a new user has no body: the id is what its address ends in. */
 function idIn({ headers }: OutboundAnswer): string {
-  const id = (headers.location ?? '').split('/').at(-1)
-  if (id === undefined || !/^[\w-]{1,255}$/.test(id)) throw new CallFailure('malformed')
+  const [, id] = /\/users\/([\w-]{1,255})$/.exec(headers.location ?? '') ?? []
+  if (id === undefined) throw new CallFailure('malformed')
   return id
 }
 

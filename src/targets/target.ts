@@ -1,6 +1,7 @@
 // How users are brought to an identity provider. A target translates and nothing else: it opens no connection, reads no clock and
 // sees no database. What it needs of these is given to it.
-import type { Call, OutboundAnswer } from '../outbound/call.ts'
+import { errorCode } from '../errors.ts'
+import { type Call, CallFailure, type OutboundAnswer } from '../outbound/call.ts'
 import type { PortableHash } from '../portable-hash.ts'
 import type { ConfirmationKind } from './confirmations.ts'
 
@@ -176,6 +177,13 @@ export class RunHalt extends Error {
     this.reason = reason
     this.targetCode = targetCode
   }
+}
+
+/** Why a target could not be asked: a word of ours, or an error code. */
+export function troubleOf(error: unknown): string {
+  if (error instanceof CallFailure) return error.code
+  if (error instanceof RunHalt) return error.reason
+  return errorCode(error)
 }
 
 /** The access token is not taken any more: `authorize` is asked again, and then the same orders are brought. */

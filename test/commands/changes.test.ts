@@ -136,7 +136,7 @@ test.each([
   { args: ['--decide', 'reset', 'cyd'], says: 'carryover plan TARGET --changed-passwords' },
   { args: ['--decide', 'leave', 'cyd', '--csv', 'x'], says: '--decide goes with neither' },
   { args: ['--decision', 'else'], says: '--decision is one of open, left, asked-again, reset' },
-  { args: ['--last', '0'], says: '--last takes a whole number from 1' },
+  { args: ['--last', '0'], says: '--last takes a whole number from 1 to 100000' },
   { args: ['--csv', 'x', '--json'], says: '--csv goes with neither --json nor --last' },
   { args: ['--csv', '/nowhere/x'], says: '--csv names a file that cannot be written (ENOENT)' },
 ])('$args is not understood', async ({ args, says }) => {

@@ -4,10 +4,12 @@ import { join } from 'node:path'
 import { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, expect, test } from 'vitest'
+import { run } from '../../src/cli.ts'
 import { check as command } from '../../src/commands/check.ts'
 import { appliedRules } from '../../src/db/fixes.ts'
 import { type TestDatabase, testDatabase } from '../helpers/db.ts'
-import { runCommand } from '../helpers/process.ts'
+import { heard } from '../helpers/io.ts'
+import { runLoad } from '../load/helpers.ts'
 
 const forty = (name: string) => fileURLToPath(new URL(`../check/${name}`, import.meta.url))
 
@@ -16,7 +18,7 @@ let directory = ''
 beforeAll(async () => {
   directory = await mkdtemp(join(tmpdir(), 'carryover-check-'))
   db = await testDatabase()
-  const loaded = await runCommand(['load', forty('forty-defects.jsonl')], { DATABASE_URL: db.url })
+  const loaded = await runLoad(db.url, forty('forty-defects.jsonl'))
   expect(loaded.code, loaded.err).toBe(0)
 })
 afterAll(async () => {
@@ -24,7 +26,9 @@ afterAll(async () => {
   await rm(directory, { recursive: true })
 })
 
-const check = (...args: string[]) => runCommand(['check', ...args], { DATABASE_URL: db.url })
+const checkOf = (url: string, ...args: string[]) =>
+  heard((io) => run(['check', ...args], io), { env: { DATABASE_URL: url } })
+const check = (...args: string[]) => checkOf(db.url, ...args)
 const written = async (name: string, value: unknown) => {
   const path = join(directory, name)
   await writeFile(path, typeof value === 'string' ? value : JSON.stringify(value))
@@ -159,13 +163,21 @@ test('rules of a file are previewed, put into force all together, listed, and ta
   ])
 })
 
+test('a suggested rule is put into force by its name, or with all others by the code of the problem', async () => {
+  const name = 'mojibake.profile.family_name'
+  expect(await check('--apply-suggested', name)).toEqual({ code: 0, out: `applied ${name}\n`, err: '' })
+  await check('--undo', name)
+  expect((await check('--apply-suggested', 'mojibake')).out).toContain(`applied ${name}\n`)
+  for (const { name: applied } of await appliedRules(db.owner)) await check('--undo', applied)
+})
+
 test('a rule survives the next load, and the copy stays as it was loaded', async () => {
   const rules = await written('trim.json', [
     { name: 'trim', field: 'profile.given_name', fix: { kind: 'trim' } },
   ])
   await check('--apply', rules)
   const before = (await db.owner.query('select u::text from legacy.users u order by id')).rows
-  await runCommand(['load', forty('forty-defects.jsonl')], { DATABASE_URL: db.url })
+  await runLoad(db.url, forty('forty-defects.jsonl'))
   const { out } = await check('--json')
   expect(JSON.parse(out).effects).toEqual([{ rule: 'trim', changed: 1, leftOut: 0, examples: ['d22'] }])
   expect((await db.owner.query('select u::text from legacy.users u order by id')).rows).toEqual(before)
@@ -175,7 +187,7 @@ test('a rule survives the next load, and the copy stays as it was loaded', async
 test('nobody has anything to put right: exit 0', async () => {
   const clean = await testDatabase()
   await clean.owner.query(`insert into legacy.users (id, login) values ('1', 'ann')`)
-  const result = await runCommand(['check'], { DATABASE_URL: clean.url })
+  const result = await checkOf(clean.url)
   await clean.drop()
   expect(result).toEqual({ code: 0, out: '1 user: 1 clean, 0 with warnings only, 0 with errors\n', err: '' })
 })

@@ -1,13 +1,21 @@
+import { randomBytes } from 'node:crypto'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { run } from '../../src/cli.ts'
 import { freezeFor } from '../../src/commands/freeze.ts'
 import type { FreezeLine } from '../../src/commands/freeze-lines.ts'
-import { planFor } from '../../src/commands/plan.ts'
 import { provisionFor } from '../../src/commands/provision.ts'
+import { openLoad } from '../../src/db/copy.ts'
+import { BY_ID } from '../../src/db/filing.ts'
+import { rehearseFreeze } from '../../src/db/freeze.ts'
 import { okta } from '../../src/targets/okta.ts'
 import { everyRow, type TestDatabase, testDatabase } from '../helpers/db.ts'
 import { heard } from '../helpers/io.ts'
+import { runCommand } from '../helpers/process.ts'
 import { type OktaSimulator, startOkta } from '../helpers/simulators/okta.ts'
+import { plannedOffline, targetEnvironment } from '../helpers/target-environment.ts'
 import { md5 } from '../helpers/users.ts'
 import { runLoad, scratch } from '../load/helpers.ts'
 
@@ -171,6 +179,42 @@ describe('a file', () => {
     expect([changed.code, changed.behind, idsOf(changed, 'passwords')]).toEqual([1, ['passwords'], ['ann']])
   })
 
+  test('that was hardened as it was loaded is compared with --harden, hashes and all', async () => {
+    await mkdir(join(files.directory, 'keys'))
+    await writeFile(join(files.directory, 'keys', 'hardening_key'), 'k'.repeat(40))
+    const env = {
+      DATABASE_URL: db.url,
+      HASH_SECRETS_DIR: join(files.directory, 'keys'),
+      SECRET_FILE_MODE: '0644',
+      HARDEN_MEMORY_KIB: '8',
+      HARDEN_PASSES: '1',
+    }
+    const header = 'id,login,password_hash,hash_scheme'
+    const users = (hash: string) =>
+      files.file('hardened.csv', [header, `ann,ann,${md5('ann')},md5`, `bob,bob,${hash},md5`, ''].join('\n'))
+    const path = await users(md5('bob'))
+    const loaded = await heard((io) => run(['load', path, '--source', 'old', '--harden'], io), { env })
+    expect([loaded.code, loaded.err]).toEqual([0, ''])
+    const { rows } = await db.owner.query(
+      `select scheme from carryover.users where scheme like 'hardened:%' order by user_id`,
+    )
+    expect(rows).toHaveLength(2)
+    const same = await verify([path, '--source', 'old', '--harden'], env)
+    expect([same.code, same.err, same.behind]).toEqual([0, '', []])
+    expect(same.checks.find(({ check }) => check === 'content')?.says).toBe(
+      'the digests of both sides are equal',
+    )
+    await users(md5('another'))
+    const other = await verify([path, '--source', 'old', '--harden'], env)
+    expect([other.behind, idsOf(other, 'changed')]).toEqual([['changed', 'content'], ['bob']])
+    // Without the key nothing is known of it, and that is said.
+    const blind = await verify([path, '--source', 'old'])
+    expect([blind.code, blind.checks.find(({ check }) => check === 'content')?.says]).toEqual([
+      0,
+      'the digests of both sides are equal; without the hashes of 2 users, which cannot be compared: 0 purged, 2 hardened',
+    ])
+  })
+
   test('says in words what is behind', async () => {
     await load(everybody())
     const path = await write([row('a\u001bb'), ...everybody()])
@@ -182,6 +226,106 @@ describe('a file', () => {
     expect(out).toMatch(/\nok {6}missing +0 in the copy/)
     expect(out).toMatch(/\n3 of 9 are behind\n$/)
   })
+})
+
+describe('a source that only adds to users whom others have brought', () => {
+  const HR = 'id,email,profile'
+  const number = (name: string, nr: string) =>
+    `hr-${name},${name.toUpperCase()}@example.com,"{""number"":""${nr}""}"`
+  const write = (rows: readonly string[]) => files.file('hr.csv', [HR, ...rows, ''].join('\n'))
+  const options = ['--source', 'hr', '--key', 'email']
+
+  beforeEach(async () => {
+    await load(everybody())
+    await runLoad(db.url, await write([number('ann', '1'), number('bob', '2')]), ...options)
+  })
+
+  test('is compared by what it adds, of those whom it has', async () => {
+    const rows = [number('ann', '1'), number('bob', '2')]
+    const told = await verify([await write(rows), ...options])
+    expect([told.code, told.err, told.behind]).toEqual([0, '', []])
+    expect(told.checks.find(({ check }) => check === 'counts')?.says).toBe(
+      '2 users in the source, 2 of it in the copy',
+    )
+  })
+
+  test.for([
+    {
+      title: 'another value',
+      rows: [number('ann', '9'), number('bob', '2')],
+      behind: ['changed', 'content'],
+      ids: ['ann'],
+    },
+    {
+      title: 'one user more',
+      rows: [number('ann', '1'), number('bob', '2'), number('cyd', '3')],
+      behind: ['changed', 'counts', 'content'],
+      ids: ['cyd'],
+    },
+    {
+      title: 'one user less',
+      rows: [number('bob', '2')],
+      behind: ['missing', 'counts', 'content'],
+      ids: ['ann'],
+    },
+    {
+      title: 'somebody whom nobody has brought',
+      rows: [number('ann', '1'), number('bob', '2'), number('zoe', '3')],
+      behind: ['refused'],
+      ids: [],
+    },
+  ])('with $title is behind', async ({ rows, behind, ids }) => {
+    const told = await verify([await write(rows), ...options])
+    expect([told.code, told.behind, idsOf(told, behind[0] ?? '')]).toEqual([1, behind, ids])
+  })
+})
+
+test('the copy is a view: it cannot be loaded, and nothing is proved', async () => {
+  await load(everybody())
+  await db.owner.query(
+    'alter table legacy.users rename to people; create view legacy.users as select * from legacy.people',
+  )
+  const { code, err } = await verifyFile(everybody())
+  expect([code, err]).toEqual([
+    1,
+    expect.stringMatching(
+      /^carryover freeze: legacy\.users is not a table .*; nothing was proved, and nothing was changed\n$/,
+    ),
+  ])
+})
+
+test('sign-ins go on while a source is compared, and loads are refused', async () => {
+  await load(everybody())
+  const { rehearsal } = rehearseFreeze('old')
+  const opened = await openLoad(db.url, { ...BY_ID, source: 'old' }, rehearsal)
+  try {
+    const clients = await db.owner.query(`set lock_timeout = '2s'; select count(*) from legacy.users`)
+    expect(clients).toHaveLength(2)
+    await db.owner.query(`update carryover.users set state = 'verified' where user_id = 'ann'`)
+    const other = await load([row('hal')])
+    expect([other.code, other.err]).toEqual([1, expect.stringContaining('another load or sync is running')])
+  } finally {
+    await opened.close()
+  }
+})
+
+test('a freeze that is stopped proves nothing', async () => {
+  await load(everybody())
+  const stop = new AbortController()
+  stop.abort()
+  let err = ''
+  const path = await write(everybody())
+  const code = await freezeFor([okta]).run(['--verify', path, '--source', 'old'], {
+    env: { DATABASE_URL: db.url },
+    stdin: Readable.from([]),
+    out: () => expect.unreachable('nothing was proved'),
+    err: (text) => {
+      err += text
+    },
+    terminal: false,
+    stop: stop.signal,
+  })
+  expect([code, err]).toEqual([1, 'carryover freeze: stopped; nothing was proved, and nothing was changed\n'])
 })
 
 describe('a query', () => {
@@ -228,6 +372,23 @@ describe('a query', () => {
     expect([told.code, told.behind]).toEqual([1, ['watermark']])
   })
 
+  test('is rehearsed from its watermark on, by a load that moves none', async () => {
+    await load()
+    await add('dan', 'dan', '2025-01-04')
+    const before = await everyRow(db.owner)
+    const dry = await heard(
+      async (io) => run(['load', ...(await query('--commit-every', '1', '--dry-run'))], io),
+      {
+        env: { DATABASE_URL: db.url, ...env() },
+      },
+    )
+    expect([dry.code, dry.out]).toEqual([
+      0,
+      expect.stringMatching(/^dry run: nothing was changed\n2 rows .* 1 added, 0 changed, 1 unchanged/),
+    ])
+    expect(await everyRow(db.owner)).toEqual(before)
+  })
+
   test('of a source that cannot be reached proves nothing', async () => {
     await load()
     const told = await verify(await query(), {
@@ -249,28 +410,50 @@ test('a password change that nobody has decided is behind, whatever the source',
   expect((await verifyFile(everybody())).code).toBe(0)
 })
 
+test('the built program, which reads on a thread, says the same', async () => {
+  const env = { DATABASE_URL: db.url }
+  const path = await write([...everybody(), row('hal', { login: '' })])
+  expect((await runCommand(['load', path, '--source', 'old'], env)).code).toBe(1)
+  const before = await everyRow(db.owner)
+  const same = await runCommand(['freeze', '--verify', path, '--source', 'old'], env)
+  expect([same.code, same.err]).toEqual([0, ''])
+  expect(same.out).toMatch(/\nnothing is behind\n$/)
+  await write([...everybody(), row('hal')])
+  expect((await runCommand(['load', path, '--dry-run'], env)).out).toMatch(
+    /^dry run: nothing was changed\n8 rows .* 1 added,/,
+  )
+  expect((await runCommand(['freeze', '--verify', path, '--source', 'old'], env)).code).toBe(1)
+  expect(await everyRow(db.owner)).toEqual(before)
+})
+
+test('an account that only loads may ask; with a target, one that plans as well', async () => {
+  await load(everybody())
+  const path = await write(everybody())
+  const role = `freezing_${randomBytes(6).toString('hex')}`
+  const as = (name: string) => ({ DATABASE_URL: `${db.url}&options=-c%20role%3D${name}` })
+  expect((await verify([path, '--source', 'old'], as('carryover_load'))).behind).toEqual([])
+  const refused = await verify([path, '--source', 'old', '--target', 'okta'], as('carryover_load'))
+  expect([refused.code, refused.out, refused.err]).toEqual([1, '', expect.stringContaining('42501')])
+  await db.owner.query(`create role ${role}; grant carryover_load, carryover_provision to ${role}`)
+  try {
+    expect((await verify([path, '--source', 'old', '--target', 'okta'], as(role))).behind).toEqual([
+      'to-bring',
+    ])
+  } finally {
+    await db.owner.query(`drop role ${role}`)
+  }
+})
+
 describe('a target', () => {
   let server: OktaSimulator
   let env: Record<string, string>
   beforeEach(async () => {
     server = await startOkta()
-    env = {
-      DATABASE_URL: db.url,
-      OKTA_PROVISION_URL: server.url,
-      OKTA_PROVISION_TOKEN_FILE: await files.file('token', server.token),
-      SECRET_FILE_MODE: '0444',
-      OUTBOUND_CA_FILE: await files.file('ca.pem', server.ca),
-      OUTBOUND_ALLOW_ADDRESSES: '127.0.0.0/8',
-    }
+    env = await targetEnvironment('okta', server, db.url, files)
   })
   afterEach(() => server.close())
 
-  const plan = async (...args: string[]): Promise<string> => {
-    const { out } = await heard((io) => planFor([okta]).run(['okta', '--offline', '--json', ...args], io), {
-      env,
-    })
-    return JSON.parse(out).plan
-  }
+  const plan = (...args: string[]) => plannedOffline(okta, env, ...args)
   const provision = async (id: string) => heard((io) => provisionFor([okta]).run([id], io), { env })
   const look = async (rows: readonly string[], ...args: string[]) =>
     verifyFile(rows, '--target', 'okta', ...args)

@@ -1,15 +1,10 @@
-import { randomUUID } from 'node:crypto'
 import { once } from 'node:events'
 import { afterEach, beforeEach, expect, test } from 'vitest'
-import { openTarget } from '../../src/config-targets.ts'
-import { openPlanning } from '../../src/db/plans.ts'
-import { preparedBy } from '../../src/mapping/prepare.ts'
-import { defaultMapping } from '../../src/mapping/read.ts'
-import { makePlan } from '../../src/provision/plan.ts'
 import { okta } from '../../src/targets/okta.ts'
 import { type TestDatabase, testDatabase } from '../helpers/db.ts'
 import { startCommand } from '../helpers/process.ts'
 import { type OktaSimulator, startOkta } from '../helpers/simulators/okta.ts'
+import { plannedOffline, targetEnvironment } from '../helpers/target-environment.ts'
 import { scratch } from '../load/helpers.ts'
 import { statesOf, wrongCounts } from '../provision/simulated-target.ts'
 
@@ -29,14 +24,7 @@ beforeEach(async () => {
     faults: { cutBefore: 2, cutAfter: 2, failed: 2 },
     latencyMs: 200,
   })
-  env = {
-    DATABASE_URL: db.url,
-    OKTA_PROVISION_URL: server.url,
-    OKTA_PROVISION_TOKEN_FILE: await files.file('token', server.token),
-    SECRET_FILE_MODE: '0444',
-    OUTBOUND_CA_FILE: await files.file('ca.pem', server.ca),
-    OUTBOUND_ALLOW_ADDRESSES: '127.0.0.0/8',
-  }
+  env = await targetEnvironment('okta', server, db.url, files)
   await db.owner.query(
     `insert into legacy.users (id, login, email, password_hash, profile, updated_at)
     select n::text, 'user' || n || '@example.com', 'user' || n || '@example.com', 'x',
@@ -56,42 +44,7 @@ afterEach(async () => {
   await files.remove()
 })
 
-async function planned(): Promise<string> {
-  const id = randomUUID()
-  const planning = await openPlanning(db.url, id)
-  const fields = ['id', 'login', 'email', 'status', 'cohort', 'profile.given_name', 'profile.family_name']
-  await makePlan(
-    {
-      id,
-      kind: okta,
-      batch: okta.traits.batch,
-      settingsDigest: openTarget(okta, env).settingsDigest,
-      now: new Date(),
-      options: {
-        hashes: 'never',
-        quietDays: 90,
-        inactive: 'leave-out',
-        removals: 'deactivate',
-        changedPasswords: 'leave',
-        cohorts: [],
-        rate: null,
-        share: 90,
-        tag: 'test',
-      },
-    },
-    {
-      planning,
-      mapping: async () => defaultMapping(okta.traits, fields),
-      preparedBy,
-      portable: () => null,
-      examine: null,
-      progress: () => {},
-      stop: new AbortController().signal,
-    },
-  )
-  await planning.close()
-  return id
-}
+const planned = () => plannedOffline(okta, env, '--hashes', 'never')
 
 test('three processes, of which one is killed again and again, bring every user exactly once', async () => {
   const plan = await planned()

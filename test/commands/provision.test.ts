@@ -2,15 +2,12 @@ import { randomUUID } from 'node:crypto'
 import { readFile, stat } from 'node:fs/promises'
 import { afterEach, beforeEach, expect, test } from 'vitest'
 import { provisionFor } from '../../src/commands/provision.ts'
-import { openTarget } from '../../src/config-targets.ts'
-import { openPlanning } from '../../src/db/plans.ts'
-import { preparedBy } from '../../src/mapping/prepare.ts'
 import { defaultMapping } from '../../src/mapping/read.ts'
-import { makePlan } from '../../src/provision/plan.ts'
 import { okta } from '../../src/targets/okta.ts'
 import { type TestDatabase, testDatabase } from '../helpers/db.ts'
 import { heard } from '../helpers/io.ts'
 import { type OktaSimulator, startOkta } from '../helpers/simulators/okta.ts'
+import { plannedOffline, targetEnvironment } from '../helpers/target-environment.ts'
 import { md5 } from '../helpers/users.ts'
 import { runLoad, scratch } from '../load/helpers.ts'
 
@@ -23,14 +20,7 @@ beforeEach(async () => {
   db = await testDatabase()
   files = await scratch()
   server = await startOkta()
-  env = {
-    DATABASE_URL: db.url,
-    OKTA_PROVISION_URL: server.url,
-    OKTA_PROVISION_TOKEN_FILE: await files.file('token', server.token),
-    SECRET_FILE_MODE: '0444',
-    OUTBOUND_CA_FILE: await files.file('ca.pem', server.ca),
-    OUTBOUND_ALLOW_ADDRESSES: '127.0.0.0/8',
-  }
+  env = await targetEnvironment('okta', server, db.url, files)
 })
 
 afterEach(async () => {
@@ -60,44 +50,7 @@ async function loaded(count: number, longNameOf = 0) {
   expect(code, err).toBe(0)
 }
 
-async function planned(): Promise<string> {
-  const id = randomUUID()
-  const planning = await openPlanning(db.url, id)
-  try {
-    await makePlan(
-      {
-        id,
-        kind: okta,
-        settingsDigest: openTarget(okta, env).settingsDigest,
-        batch: okta.traits.batch,
-        now: new Date(),
-        options: {
-          hashes: 'never',
-          quietDays: 90,
-          inactive: 'leave-out',
-          removals: 'deactivate',
-          changedPasswords: 'leave',
-          cohorts: [],
-          rate: null,
-          share: 90,
-          tag: 'test',
-        },
-      },
-      {
-        planning,
-        mapping: async () => mapping,
-        preparedBy,
-        portable: () => null,
-        examine: null,
-        progress: () => {},
-        stop: new AbortController().signal,
-      },
-    )
-  } finally {
-    await planning.close()
-  }
-  return id
-}
+const planned = () => plannedOffline(okta, env, '--hashes', 'never')
 
 const provision = (plan: string, args: readonly string[] = [], more: Record<string, string> = {}) =>
   heard((io) => provisionFor([okta]).run([plan, ...args], io), { env: { ...env, ...more } })
@@ -118,6 +71,20 @@ test.each([
   {
     what: 'the copy has',
     change: () => db.owner.query(`update legacy.users set email = 'new@example.com' where id = '1'`),
+    more: {},
+  },
+  {
+    what: 'the rules have',
+    change: () =>
+      db.owner.query(
+        `insert into carryover.fixes (name, rule) values ('trim', '{"name": "trim", "field": "email", "fix": {"kind": "trim"}}')`,
+      ),
+    more: {},
+  },
+  {
+    what: 'the rules have',
+    change: () =>
+      db.owner.query(`insert into carryover.fixes (name, rule) values ('odd', '{"name": "odd"}')`),
     more: {},
   },
   {

@@ -158,7 +158,7 @@ test('an address that is not allowed is not called', async () => {
 
 test.each([
   { title: 'no target', args: [], message: /expected TARGET/ },
-  { title: 'a target without a log', args: ['ory'], message: /TARGET is one of: okta/ },
+  { title: 'a target without a log', args: ['ory'], message: /TARGET is one of okta/ },
   {
     title: 'a sample of words',
     args: ['okta', '--sample', 'many'],

@@ -1,4 +1,4 @@
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test, vi } from 'vitest'
 import type { Database } from '../../src/db/client.ts'
 import { type Claimed, newOwner, openRunStore, type RunStore } from '../../src/db/plan-items.ts'
 import { type TestDatabase, testDatabase } from '../helpers/db.ts'
@@ -14,12 +14,6 @@ let store: RunStore
 /** A plan that was made just now, and a target that has a few users already: PostgreSQL has no statistics of either. */
 beforeAll(async () => {
   db = await testDatabase()
-  const database: Database = {
-    query: async <Row>({ text, values }: { text: string; values: readonly unknown[] }) =>
-      (await db.owner.query(text, [...values])).rows as Row[],
-    end: async () => {},
-  }
-  store = openRunStore(database, { plan: PLAN, target: 'okta', owner: newOwner(), leaseSeconds: 30 })
   await db.owner.query(
     `insert into carryover.plans (id, target, content, settings_digest, copy_digest, users, report, state)
     values ($1, 'okta', '{}', '', '', $2, '{}', 'running')`,
@@ -40,6 +34,12 @@ beforeAll(async () => {
 afterAll(() => db.drop())
 
 beforeEach(async () => {
+  const database: Database = {
+    query: async <Row>({ text, values }: { text: string; values: readonly unknown[] }) =>
+      (await db.owner.query(text, [...values])).rows as Row[],
+    end: async () => {},
+  }
+  store = openRunStore(database, { plan: PLAN, target: 'okta', owner: newOwner(), leaseSeconds: 30 })
   await db.owner.query('begin')
 })
 
@@ -82,4 +82,33 @@ test.for<{ what: string; after: (items: readonly Claimed[]) => Promise<unknown> 
   await after(items)
   // Some statements look at a row more than once.
   expect((await rowsRead()) - before).toBeLessThan(10 * CLAIMED)
+})
+
+const placesOf = (items: readonly Claimed[]) => items.map(({ place }) => place)
+const span = (first: number, last: number) => Array.from({ length: last - first + 1 }, (_, at) => first + at)
+const releaseOf = (places: readonly number[]) =>
+  store.release(places.map((place) => ({ place, forMs: 0, untried: true })))
+
+test('a claim goes on from the first place of the last one, and looks back after five seconds', async () => {
+  vi.useFakeTimers({ toFake: ['performance'] })
+  try {
+    expect(placesOf(await store.claim(20))).toEqual(span(1, 20))
+    await releaseOf(span(1, 5))
+    vi.advanceTimersByTime(4_000)
+    expect(placesOf(await store.claim(20))).toEqual([...span(1, 5), ...span(21, 35)])
+    expect(placesOf(await store.claim(20))).toEqual(span(36, 55))
+    await releaseOf(span(1, 5))
+    expect(placesOf(await store.claim(20))).toEqual(span(56, 75))
+    vi.advanceTimersByTime(1_000)
+    expect(placesOf(await store.claim(20))).toEqual([...span(1, 5), ...span(76, 90)])
+  } finally {
+    vi.useRealTimers()
+  }
+})
+
+test('what became free behind the last claim is taken at once when there is nothing else', async () => {
+  await store.claim(20)
+  expect(await store.claim(ITEMS)).toHaveLength(ITEMS - 20)
+  await releaseOf(span(1, 5))
+  expect(placesOf(await store.claim(20))).toEqual(span(1, 5))
 })

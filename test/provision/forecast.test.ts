@@ -37,6 +37,13 @@ test.each([
     is: { calls: 8, callsPerMinute: 60, seconds: 8, inWords: '8 s: 8 calls at 60 a minute, 100 % of 60' },
   },
   {
+    title: 'a target that is not called',
+    users: { ...none, create: 5_000 },
+    traits: { batch: 500, callsPerBatch: 0 },
+    pace: { rate: undefined, share: 90 },
+    is: { calls: 0, callsPerMinute: null, seconds: 0, inWords: 'no call is needed' },
+  },
+  {
     title: 'no limit that is known',
     users: { ...none, create: 1 },
     traits: { batch: 1, callsPerBatch: 1 },

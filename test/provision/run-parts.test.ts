@@ -207,3 +207,7 @@ test('a word of another version of this program has no sentence here', () => {
   expect(toldOf('of-the-future')).toBeUndefined()
   expect(toldOf('taken')?.hint).toContain('same person')
 })
+
+test('who is left out by the plan is told in its words', () => {
+  expect(toldOf('disabled')).toEqual({ sentence: 'disabled or locked in the old system', hint: null })
+})

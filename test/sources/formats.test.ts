@@ -29,6 +29,18 @@ async function toldOf(name: string, text: string): Promise<unknown> {
   }
 }
 
+test.each([60, 70, 5_000, 20_000])('a user with %s levels costs no more than that user', async (levels) => {
+  const deep = `${'['.repeat(levels)}${']'.repeat(levels)}`
+  const text = `{"realm":"s","users":[{"id":"1","username":"a","attributes":{"x":${deep}}},{"id":"2","username":"b"}]}`
+  const rows = rowsIn('keycloak', text, 4_096)
+  if (levels > 10_000) await expect(rows).rejects.toThrow(SourceError)
+  else
+    expect((await rows).map(({ id, broken }) => id ?? broken)).toEqual([
+      levels < 64 ? '1' : 'unreadable',
+      '2',
+    ])
+})
+
 test('auth0: the export of users has no hashes, and takes none away', async () => {
   const lines = [
     {

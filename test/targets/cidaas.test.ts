@@ -233,6 +233,17 @@ describe('users', () => {
     expect(simulator.batches()).toEqual([25, 25])
   })
 
+  test.for(['bare', 'shuffled'] as const)('of two with one address one is there, %s', async (answers) => {
+    const { simulator, target, context } = await started({ answers })
+    const same = { email: 'same@example.com', attributes: { email: 'same@example.com' } }
+    const results = resultsOf(
+      await target.bring([order(candidate('1', same)), order(candidate('2', same))], context),
+    )
+    expect(results[0]).toEqual({ kind: 'created', targetId: '1' })
+    expect(results[1]?.kind).not.toBe('created')
+    expect(simulator.users()).toHaveLength(1)
+  })
+
   test('whose address somebody else has are taken', async () => {
     const { simulator, target, context } = await started()
     simulator.add({ sub: 'other', email: 'user-1@example.com' })

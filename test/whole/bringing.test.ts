@@ -11,6 +11,7 @@ import { type TestDatabase, testDatabase } from '../helpers/db.ts'
 import { admin, runCommand, type ServiceProcess, startProcess } from '../helpers/process.ts'
 import { SECOND_SECRET } from '../helpers/service.ts'
 import { type OrySimulator, startOry } from '../helpers/simulators/ory.ts'
+import { targetEnvironment } from '../helpers/target-environment.ts'
 import { md5 } from '../helpers/users.ts'
 import { scratch } from '../load/helpers.ts'
 
@@ -123,14 +124,7 @@ beforeAll(async () => {
   files = await scratch()
   kratos = await startOry()
   secrets.push(kratos.token ?? '')
-  env = {
-    DATABASE_URL: db.url,
-    SECRET_FILE_MODE: '0444',
-    ORY_PROVISION_URL: kratos.url,
-    ORY_PROVISION_TOKEN_FILE: await files.file('token', kratos.token ?? ''),
-    OUTBOUND_CA_FILE: await files.file('ca.pem', kratos.ca),
-    OUTBOUND_ALLOW_ADDRESSES: '127.0.0.0/8',
-  }
+  env = await targetEnvironment('ory', kratos, db.url, files)
   service = await startProcess(db.url, { ORY_HOOK_SECRETS: SECOND_SECRET })
   kratos.setHook({ url: `${service.hooksUrl}/ory/password-migration`, authorization: SECOND_SECRET })
 })
