@@ -87,7 +87,7 @@ export async function checkCopy(deps: CheckDeps): Promise<Report> {
       return
     }
     if (mine) effects.changed(applied.changed, copied, applied.user)
-    const { faults, fields, unique } = check(applied.user, copied.login)
+    const { faults, fields, unique } = check(applied.user, copied)
     for (const { code, ...at } of faults) worst = Math.max(worst, add(code, at))
     if (mine) for (const field of fields) absent?.seen(field)
     const known = mine ? worst : -1

@@ -11,6 +11,7 @@ export type UserCode =
   | 'updated-in-future'
   | 'hash-unusable'
   | 'login-not-looked-up'
+  | 'email-not-looked-up'
   | 'duplicate-login'
   | 'email-is-login'
   | 'duplicate-email'
@@ -51,6 +52,10 @@ export const meanings: Readonly<Record<Code, Meaning>> = {
   'login-not-looked-up': {
     severity: 'error',
     says: 'a rule changes the login into one that the copy is not looked up by, so no sign-in would find the user',
+  },
+  'email-not-looked-up': {
+    severity: 'warning',
+    says: 'a rule changes the e-mail address into one that the copy is not looked up by: who types it is not found by the hook',
   },
   'duplicate-login': {
     severity: 'error',

@@ -78,7 +78,7 @@ export function userChecker({ traits, mapping, region }: Demands, bounded: (fiel
     return field === undefined ? { attribute } : { field, attribute }
   }
 
-  return (user: CopiedUser, copiedLogin: string): Checked => {
+  return (user: CopiedUser, copied: Pick<CopiedUser, 'login' | 'email'>): Checked => {
     const faults: Fault[] = []
     const lumped = new Set<string>()
     // Of fields that are not told apart, a user has each problem once.
@@ -98,8 +98,10 @@ export function userChecker({ traits, mapping, region }: Demands, bounded: (fiel
         faulty.add(field)
       }
     }
-    if (user.login !== copiedLogin && lookedUpBy(user.login) !== lookedUpBy(copiedLogin))
+    if (user.login !== copied.login && lookedUpBy(user.login) !== lookedUpBy(copied.login))
       faults.push({ code: 'login-not-looked-up', field: 'login' })
+    if (planOf('email').kind !== null && isAnother(user.email, copied))
+      faults.push({ code: 'email-not-looked-up', field: 'email' })
     const attributes = attributesIn(user)
     for (const [name, value] of Object.entries(attributes)) {
       const rule = asked.get(name)
@@ -172,4 +174,11 @@ function uniqueIn(attributes: Readonly<Record<string, unknown>>, traits: Demands
 
 function ownIn(attributes: Readonly<Record<string, unknown>>, name: string): unknown {
   return Object.hasOwn(attributes, name) ? attributes[name] : undefined
+}
+
+/** Whether the copy knows nobody of these by this address. */
+function isAnother(email: string | null, copied: Pick<CopiedUser, 'login' | 'email'>): boolean {
+  if (email === null || email === copied.email) return false
+  const name = lookedUpBy(email)
+  return name !== lookedUpBy(copied.email ?? '') && name !== lookedUpBy(copied.login)
 }

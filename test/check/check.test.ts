@@ -271,6 +271,28 @@ test('a rule must not change a login into one that no sign-in finds', async () =
   })
 })
 
+test('an e-mail address that a rule made is not one that a sign-in finds, unless it is the login', async () => {
+  await users(
+    ['1', 'ann', 'ann@ example.com'],
+    ['2', 'ben@example.com', null],
+    ['3', 'cyd', ' CYD@example.com'],
+    ['4', 'dee', null],
+  )
+  const rules: FixRule[] = [
+    { name: 'blank', field: 'email', fix: { kind: 'replace', from: ' ', to: '' } },
+    { name: 'lower', field: 'email', fix: { kind: 'lower-case' } },
+    { name: 'login', field: 'email', fix: { kind: 'from', template: '{login}' } },
+    { name: 'none', field: 'email', fix: { kind: 'clear' }, where: 'email-no-at' },
+  ]
+  const mapped = { ...plain, attributes: { ...plain.attributes, email: 'email' } }
+  expect(await checked({ mapping: mapped, rules })).toEqual({
+    sums: [4, 0, 3, 1, 0],
+    problems: ['email-not-looked-up email - 1: 1'],
+  })
+  const dropped = { ...plain, drop: ['email'] }
+  expect(await checked({ mapping: dropped, rules })).toEqual({ sums: [4, 0, 4, 0, 0], problems: [] })
+})
+
 test('who is left out has no problems, but still answers to the name', async () => {
   await users(['1', 'ann', 'bad'], ['2', 'Ann', 'ann@example.com'])
   const rules: FixRule[] = [{ name: 'out', field: 'email', fix: { kind: 'leave-out' }, where: 'email-no-at' }]

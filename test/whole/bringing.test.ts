@@ -321,7 +321,7 @@ test('the check finds what is wrong, and rules and a mapping put it right', asyn
   await carryover('check', 'ory', '--mapping', mapping, '--region', 'DE', '--apply-suggested', suggested)
   expect(await check('--mapping', mapping)).toEqual({
     code: 0,
-    told: ['warning hash-unusable password_hash L-lou'],
+    told: ['warning email-not-looked-up email L-gus', 'warning hash-unusable password_hash L-lou'],
   })
 })
 
