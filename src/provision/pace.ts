@@ -154,7 +154,9 @@ export function createPacer({ share, inFlight, limitOf, now, today, random }: Pa
       fewerUntil = moment + FEWER_FOR_MS
     }
     const window = windows.get(key)
-    if (notice?.resetAt !== undefined && window !== undefined) {
+    const { limit, resetAt } = notice ?? {}
+    // Not of what else may be counted, as all calls of everybody together: that says nothing of the window that is known.
+    if (window !== undefined && resetAt !== undefined && isWindow(limit, resetAt)(window)) {
       window.left = Math.min(window.left, 0)
       return
     }
@@ -187,8 +189,8 @@ export function createPacer({ share, inFlight, limitOf, now, today, random }: Pa
   }
 }
 
-const isWindow = (limit: number, targetReset: number) => (window: Window | undefined) =>
-  window?.limit === limit && window.targetReset === targetReset
+const isWindow = (limit: number | undefined, targetReset: number) => (window: Window | undefined) =>
+  window !== undefined && window.limit === limit && window.targetReset === targetReset
 
 function clamp(ms: number, most: number): number {
   return Number.isFinite(ms) ? Math.min(most, Math.max(0, ms)) : most

@@ -10,7 +10,7 @@ const PROCESSES = 3
 /** Milliseconds. Of Okta's length in full. */
 const WINDOW_MS = sized(4_000, 60_000)
 
-/** Calls of a window that create: a third of what three processes, the simulator and PostgreSQL do on two idle cores. */
+/** Calls of a window that create. In full 300 a second: one process alone does more, so that the limit is what a run waits for. */
 const LIMIT = sized(500, 18_000)
 const A_MINUTE = LIMIT * (60_000 / WINDOW_MS)
 

@@ -128,6 +128,22 @@ test.each<{ title: string; notice: LimitNotice | null; ms: number }>([
   expect((await call).status).toBe(201)
 })
 
+test('a complaint about another window does not use up the one that is known', async () => {
+  const start = Date.now()
+  let begun = 0
+  const paced = pacer({ inFlight: 1 }).paced(async () => {
+    begun += 1
+    return begun === 3
+      ? answer(429, { limit: 600, remaining: 0, resetAt: start + 1_000, now: Date.now(), waitMs: 2_000 })
+      : answer(201, { limit: 100, remaining: 100 - begun, resetAt: start + 60_000, now: Date.now() })
+  }, never)
+  const calls = Promise.all(Array.from({ length: 10 }, () => paced(request())))
+  await vi.advanceTimersByTimeAsync(1_900)
+  expect(begun).toBe(3)
+  await vi.advanceTimersByTimeAsync(2_000)
+  expect(await calls).toHaveLength(10)
+})
+
 test('too much at once halves the calls at the same time, for half a minute', async () => {
   let flying = 0
   let most = 0
