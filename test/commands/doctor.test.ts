@@ -3,14 +3,18 @@ import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { type EmbeddedPostgres, startEmbedded } from '../../src/db/embedded.ts'
+import { migrateDatabase } from '../../src/db/migrate.ts'
 import type { Finding } from '../../src/doctor/finding.ts'
-import { type TestDatabase, testDatabase } from '../helpers/db.ts'
+import { testDatabase } from '../helpers/db.ts'
 import { runCommand } from '../helpers/process.ts'
 import { SECRET, TOKEN } from '../helpers/service.ts'
 import { type CsvUser, loadUsers, md5 } from '../helpers/users.ts'
 
-let db: TestDatabase
+let server: EmbeddedPostgres
+let db: { readonly url: string; readonly owner: pg.Client }
 let directory: string
 /** Roles belong to the whole server, so every run makes its own. */
 const suffix = randomBytes(4).toString('hex')
@@ -58,7 +62,12 @@ function sentences(findings: readonly Finding[], level: Finding['level']): strin
 }
 
 beforeAll(async () => {
-  db = await testDatabase()
+  // The server that tests share does not sync its files to the disk, and that is a problem.
+  server = await startEmbedded({ settings: ['log_statement=none'] })
+  const url = await server.database('doctor')
+  await migrateDatabase(url)
+  db = { url, owner: new pg.Client({ connectionString: url }) }
+  await db.owner.connect()
   directory = await mkdtemp(join(tmpdir(), 'carryover-doctor-'))
   await db.owner.query(`create user ${hooksAccount} in role carryover_hooks`)
   await db.owner.query(`create user ${adminAccount} in role carryover_admin`)
@@ -66,8 +75,8 @@ beforeAll(async () => {
   await db.owner.query('analyze legacy.users')
 })
 afterAll(async () => {
-  await db.owner.query(`drop role ${hooksAccount}; drop role ${adminAccount}`)
-  await db.drop()
+  await db.owner.end()
+  await server.stop()
   await rm(directory, { recursive: true })
 })
 
