@@ -3,7 +3,7 @@
 import { execFileSync, spawn } from 'node:child_process'
 import { createHash, randomBytes } from 'node:crypto'
 import { createWriteStream, existsSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -91,7 +91,7 @@ async function countsMillis(url) {
 }
 
 /** A process of its own, as an operator starts it, so that its peak memory is its own too. */
-function loadOnce(url) {
+async function loadOnce(url) {
   const program = `import { load } from ${JSON.stringify(`${dist}/commands/load.js`)}
     const io = { env: process.env, stdin: process.stdin, terminal: false, stop: new AbortController().signal,
       out: (text) => process.stderr.write(text), err: (text) => process.stderr.write(text) }
@@ -99,8 +99,11 @@ function loadOnce(url) {
     const code = await load.run([process.env.FILE], io)
     console.log(JSON.stringify({ code, seconds: (performance.now() - started) / 1000,
       peakMiB: process.resourceUsage().maxRSS / 1024 }))`
+  // Threads take over how node was started, and none may be started with --input-type.
+  const path = join(directory, 'load.mjs')
+  await writeFile(path, program)
   return new Promise((done, failed) => {
-    const child = spawn(process.execPath, ['--input-type=module', '-e', program], {
+    const child = spawn(process.execPath, [path], {
       env: { ...process.env, DATABASE_URL: url, FILE: file },
       stdio: ['ignore', 'pipe', 'inherit'],
     })

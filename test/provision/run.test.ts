@@ -301,6 +301,12 @@ test('only those who failed are tried again', async () => {
 test('removals are done by the key of the target, and not to users who are there again', async () => {
   const plan = await planUsers(copy.owner, { count: 30, action: 'delete', method: 'none' })
   await copy.owner.query(`delete from legacy.users where id::int <= 20`)
+  await copy.owner.query(
+    `insert into carryover.provisioned (target, user_id, content, method)
+    select p.target, n::text, '', 'hook' from carryover.plans p, generate_series(1, 30) n where p.id = $1
+    on conflict do nothing`,
+    [plan],
+  )
   await loop(database, copy.url, plan, simulatedServer().call).ended
   expect(await statesOf(copy.owner, plan)).toEqual({ postponed: 10, removed: 20 })
   const { rows } = await copy.owner.query(
