@@ -53,7 +53,13 @@ function isCanonical(host: string): boolean {
   if (name.startsWith('[') || isIP(name) === 4) return true
   return (
     name.length <= 253 &&
-    name.split('.').every((label) => label.length <= 63 && NAME.test(label)) &&
-    domainToASCII(domainToUnicode(name)) === name
+    name.split('.').every((label) => label.length <= 63 && NAME.test(label) && isPlainOrPunycode(label))
   )
+}
+
+/** Some versions of Node.js read a label that only looks like Punycode as it stands, and others as nothing. */
+function isPlainOrPunycode(label: string): boolean {
+  if (!label.startsWith('xn--')) return true
+  const decoded = domainToUnicode(label)
+  return decoded !== label && domainToASCII(decoded) === label
 }
