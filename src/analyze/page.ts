@@ -1,3 +1,4 @@
+import { escaped } from '../html.ts'
 import type { Report } from './report.ts'
 import {
   costRows,
@@ -149,16 +150,4 @@ function table([head = [], ...rows]: readonly (readonly string[])[], numbers: re
       .map((cell, at) => `<${tag}${numbers.includes(at) ? ' class="number"' : ''}>${escaped(cell)}</${tag}>`)
       .join('')}</tr>\n`
   return `<div class="scroll"><table>\n${line(head, 'th')}${rows.map((row) => line(row, 'td')).join('')}</table></div>\n`
-}
-
-const ENTITIES: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-}
-
-function escaped(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => ENTITIES[character] ?? '')
 }

@@ -1,3 +1,4 @@
+import { escaped } from '../html.ts'
 import type { Effect, Problem, Report } from './check.ts'
 
 export interface PageFacts {
@@ -109,16 +110,4 @@ function code(text: string): string {
 /** 1234567 as 1,234,567. */
 export function whole(count: number): string {
   return count.toLocaleString('en-US')
-}
-
-const ENTITIES: Readonly<Record<string, string>> = {
-  '&': '&amp;',
-  '<': '&lt;',
-  '>': '&gt;',
-  '"': '&quot;',
-  "'": '&#39;',
-}
-
-function escaped(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => ENTITIES[character] ?? '')
 }

@@ -31,7 +31,7 @@ export async function fieldsIn(
 }
 
 /** Throws UsageError that names every place where the text is not such a file. */
-export function readFieldsFile(text: string): FieldsFile {
+function readFieldsFile(text: string): FieldsFile {
   try {
     return fieldsOf(readJsonText(text))
   } catch (error) {

@@ -1,3 +1,4 @@
+import { escaped } from '../html.ts'
 import { boundText, type GradedProof, type GradedRow, observedText, probedText } from './grades.ts'
 
 /** One page without scripts and without anything from elsewhere. */
@@ -54,13 +55,4 @@ function line(row: GradedRow): string {
     row.grade === 'none' ? '<span class="none">none</span>' : row.grade,
   ]
   return `<tr>${cells.map((cell) => `<td>${cell}</td>`).join('')}</tr>`
-}
-
-function escaped(text: string): string {
-  return text
-    .replaceAll('&', '&amp;')
-    .replaceAll('<', '&lt;')
-    .replaceAll('>', '&gt;')
-    .replaceAll('"', '&quot;')
-    .replaceAll("'", '&#39;')
 }
